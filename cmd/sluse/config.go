@@ -1,0 +1,142 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/sluse/sluse/gateway"
+	"github.com/sluse/sluse/gateway/helseid"
+)
+
+// configuration is the file of sluse serve, in YAML or JSON. Unknown names are refused.
+type configuration struct {
+	Listen      string        `yaml:"listen"`      // address of the API; default 127.0.0.1:8080
+	Admin       string        `yaml:"admin"`       // address of health, readiness and metrics; default 127.0.0.1:8081
+	Base        string        `yaml:"base"`        // absolute FHIR base as clients write it: https://host/fhir
+	Keys        string        `yaml:"keys"`        // directory of hash.key, seal.key and checkpoint.key
+	Checkpoints string        `yaml:"checkpoints"` // directory for the signed checkpoints of the ledger, outside the database's
+	Database    databaseEntry `yaml:"database"`
+	Issuer      issuerEntry   `yaml:"issuer"`
+}
+
+// databaseEntry says where the records are: a server of one's own, or a private one.
+type databaseEntry struct {
+	DSN         string `yaml:"dsn"`         // connection string of libpq
+	DSNFile     string `yaml:"dsnFile"`     // file that holds it, for secrets
+	Data        string `yaml:"data"`        // directory of a private PostgreSQL, instead of a connection string
+	Binaries    string `yaml:"binaries"`    // directory of its initdb and postgres; default: found
+	Connections int32  `yaml:"connections"` // default 16
+}
+
+// issuerEntry says whose tokens are taken.
+type issuerEntry struct {
+	URL           string              `yaml:"url"`      // exact value of iss
+	Audience      string              `yaml:"audience"` // exact value of aud; default oslo:sluse
+	JWKS          string              `yaml:"jwks"`     // file with the issuer's public keys
+	Organizations []organizationEntry `yaml:"organizations"`
+}
+
+// organizationEntry binds the organisation numbers of a token to a party.
+type organizationEntry struct {
+	Parent gateway.OrgNumber `yaml:"parent"`
+	Child  gateway.OrgNumber `yaml:"child"`
+	HERID  gateway.HERID     `yaml:"herId"`
+}
+
+// readConfiguration reads the file and tells everything that is wrong with it at once.
+func readConfiguration(path string) (configuration, error) {
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return configuration{}, err
+	}
+	c := configuration{Listen: "127.0.0.1:8080", Admin: "127.0.0.1:8081", Issuer: issuerEntry{Audience: "oslo:sluse"}}
+	decoder := yaml.NewDecoder(bytes.NewReader(raw))
+	decoder.KnownFields(true)
+	if err := decoder.Decode(&c); err != nil && !errors.Is(err, io.EOF) {
+		return configuration{}, fmt.Errorf("%s: %w", path, err)
+	}
+	if err := c.validate(); err != nil {
+		return configuration{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return c, nil
+}
+
+func (c configuration) validate() error {
+	var faults []error
+	for _, field := range []struct{ name, value string }{
+		{"base", c.Base}, {"keys", c.Keys}, {"checkpoints", c.Checkpoints},
+		{"issuer.url", c.Issuer.URL}, {"issuer.jwks", c.Issuer.JWKS},
+	} {
+		if field.value == "" {
+			faults = append(faults, fmt.Errorf("%s is missing", field.name))
+		}
+	}
+	if c.Base != "" {
+		if u, err := url.Parse(c.Base); err != nil || u.Host == "" || u.Path != "/fhir" || u.RawQuery != "" {
+			faults = append(faults, errors.New("base must be absolute and end in /fhir"))
+		}
+	}
+	if err := c.Database.validate(); err != nil {
+		faults = append(faults, err)
+	}
+	if len(c.Issuer.Organizations) == 0 {
+		faults = append(faults, errors.New("issuer.organizations is missing: no token would be let in"))
+	}
+	for i, o := range c.Issuer.Organizations {
+		if o.Parent == "" || o.HERID == "" {
+			faults = append(faults, fmt.Errorf("issuer.organizations[%d] needs parent and herId", i))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// origin names the ledger in its checkpoints: the host of the base.
+func (c configuration) origin() string {
+	u, err := url.Parse(c.Base)
+	if err != nil { // readConfiguration has parsed it
+		return "sluse"
+	}
+	return u.Hostname()
+}
+
+func (d databaseEntry) validate() error {
+	given := 0
+	for _, s := range []string{d.DSN, d.DSNFile, d.Data} {
+		if s != "" {
+			given++
+		}
+	}
+	if given != 1 {
+		return errors.New("database needs exactly one of dsn, dsnFile and data")
+	}
+	return nil
+}
+
+// connection gives the connection string of a server of one's own.
+func (d databaseEntry) connection() (string, error) {
+	if d.DSNFile == "" {
+		return d.DSN, nil
+	}
+	raw, err := os.ReadFile(d.DSNFile)
+	if err != nil {
+		return "", err
+	}
+	return strings.TrimSpace(string(raw)), nil
+}
+
+// party finds the party of a token's organisation: an exact match of both numbers.
+func (i issuerEntry) party(o helseid.Organization) (gateway.HERID, bool) {
+	for _, known := range i.Organizations {
+		if known.Parent == o.Parent && known.Child == o.Child {
+			return known.HERID, true
+		}
+	}
+	return "", false
+}

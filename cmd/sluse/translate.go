@@ -1,0 +1,49 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/sluse/sluse/mapping"
+)
+
+// maxTranslated bounds the input of translate in bytes.
+const maxTranslated = 14 << 20
+
+// translateCommand translates one message from standard input to standard output. The same input
+// gives the same bytes.
+type translateCommand struct {
+	To     string `required:"" enum:"fhir,plo" help:"fhir: from Hodemelding to a Bundle; plo: from a Bundle to Hodemelding."`
+	Report bool   `help:"Tell on standard error what became of each element: path, outcome, target. It holds no values."`
+}
+
+var errTooLong = errors.New("the input is larger than 14 MiB")
+
+// Run translates.
+func (t translateCommand) Run(s streams) error {
+	input, err := io.ReadAll(io.LimitReader(s.in, maxTranslated+1))
+	if err != nil {
+		return err
+	}
+	if len(input) > maxTranslated {
+		return errTooLong
+	}
+	translate := mapping.ToFHIR
+	if t.To == "plo" {
+		translate = mapping.ToMessage
+	}
+	output, report, err := translate(input)
+	if err != nil {
+		return err
+	}
+	if t.Report {
+		for _, f := range report {
+			if _, err := fmt.Fprintf(s.err, "%s\t%s\t%s\t%s\n", f.Path, f.Outcome, f.Key, f.Target); err != nil {
+				return err
+			}
+		}
+	}
+	_, err = s.out.Write(output)
+	return err
+}

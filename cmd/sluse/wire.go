@@ -1,0 +1,216 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/sluse/sluse/gateway"
+	"github.com/sluse/sluse/gateway/audit"
+	"github.com/sluse/sluse/gateway/consent"
+	"github.com/sluse/sluse/gateway/exchange"
+	"github.com/sluse/sluse/gateway/helseid"
+	"github.com/sluse/sluse/gateway/postgres"
+	"github.com/sluse/sluse/gateway/rest"
+)
+
+// shutdownTime is how long requests under way, and then the database, may take to end.
+const shutdownTime = 10 * time.Second
+
+// parts are what a Sluse is made of, however they were come by: serve reads them from a file, the
+// demo makes them.
+type parts struct {
+	dsn         string // connection string of the database
+	migrate     bool   // bring its schema up to date first
+	connections int32  // default of the store
+	keys        keySet
+	checkpoints string          // directory for signed checkpoints
+	base        string          // absolute FHIR base as clients write it: https://host/fhir
+	tokens      helseid.Config  // whose tokens are taken
+	issuer      *helseid.Issuer // demo only: issues tokens at /demo
+	worker      time.Duration   // between looks at the message queues; default of package exchange
+	clock       func() time.Time
+	random      io.Reader
+	log         *slog.Logger
+}
+
+// plant is a whole Sluse but for its listeners.
+type plant struct {
+	public, admin http.Handler
+	gateway       *gateway.Gateway
+	store         *postgres.Store
+	checkpoints   *checkpoints
+	worker        *exchange.Worker
+	parts         parts
+}
+
+// assemble puts the parts together. On success close must be called.
+func assemble(ctx context.Context, p parts) (_ *plant, err error) {
+	pl := &plant{parts: p}
+	if pl.checkpoints, err = newCheckpoints(p.checkpoints, p.keys.signer, p.clock, p.log); err != nil {
+		return nil, err
+	}
+	origin, err := url.Parse(p.base)
+	if err != nil {
+		return nil, err
+	}
+	pl.store, err = postgres.Open(ctx, postgres.Config{
+		DSN: p.dsn, HashKey: p.keys.hash, Clock: p.clock, MaxConns: p.connections, Migrate: p.migrate,
+		Source: audit.Source{Site: origin.Host}, Log: p.log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := pl.wire(ctx, origin); err != nil {
+		pl.close()
+		return nil, err
+	}
+	return pl, nil
+}
+
+// wire makes everything above the store.
+func (pl *plant) wire(ctx context.Context, origin *url.URL) error {
+	p := pl.parts
+	decider, err := consent.NewDecider(ctx, consent.Config{})
+	if err != nil {
+		return err
+	}
+	labeller, err := consent.NewLabeller(ctx, 0)
+	if err != nil {
+		return err
+	}
+	normalizer, err := consent.NewNormalizer()
+	if err != nil {
+		return err
+	}
+	pl.gateway, err = gateway.New(gateway.Config{
+		Store: pl.store, Decider: decider, Labeller: labeller, Normalizer: normalizer,
+		Clock: p.clock, Random: p.random, SealKey: p.keys.seal, Log: p.log,
+	})
+	if err != nil {
+		return err
+	}
+	verifier, err := helseid.New(p.tokens)
+	if err != nil {
+		return err
+	}
+	who := authenticator{verifier, origin.Scheme + "://" + origin.Host}
+	metrics := prometheus.NewRegistry()
+	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	fhirAPI, err := rest.New(rest.Config{
+		Gateway: pl.gateway, Authenticator: who, Base: p.base, Version: version(), Clock: p.clock,
+		Random: p.random, Log: p.log, Metrics: metrics, Demo: p.issuer != nil,
+	})
+	if err != nil {
+		return err
+	}
+	messages, err := exchange.Handler(exchange.Config{Gateway: pl.gateway, Authenticator: who, Clock: p.clock, Log: p.log})
+	if err != nil {
+		return err
+	}
+	pl.worker, err = exchange.NewWorker(exchange.WorkerConfig{Gateway: pl.gateway, Interval: p.worker, Log: p.log})
+	if err != nil {
+		return err
+	}
+	routes := switchboard{fhir: fhirAPI, messages: messages}
+	if p.issuer != nil {
+		routes.issuer = demoIssuer{p.issuer}
+	}
+	pl.public = routes
+	pl.admin = rest.Admin(rest.AdminConfig{
+		Checks:  []rest.Check{{Name: "store", Test: pl.store.Ready}, {Name: "checkpoints", Test: pl.checkpoints.ready}},
+		Metrics: metrics,
+	})
+	return nil
+}
+
+// switchboard sends a request to the API it is for. What is for none is refused by that of FHIR.
+type switchboard struct{ fhir, messages, issuer http.Handler }
+
+// ServeHTTP looks at the first part of the path only and cleans nothing: a path with tricks in it
+// is no path of any API.
+func (s switchboard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case strings.HasPrefix(r.URL.Path, "/edi/"):
+		s.messages.ServeHTTP(w, r)
+	case strings.HasPrefix(r.URL.Path, "/demo/") && s.issuer != nil:
+		s.issuer.ServeHTTP(w, r)
+	default:
+		s.fhir.ServeHTTP(w, r)
+	}
+}
+
+// authenticator reads the token of a request for both APIs.
+type authenticator struct {
+	verifier *helseid.Verifier
+	origin   string // scheme and host as clients write them
+}
+
+// Authenticate verifies the token.
+func (a authenticator) Authenticate(ctx context.Context, r *http.Request) (gateway.Actor, error) {
+	return a.verifier.Verify(ctx, helseid.Request{
+		Authorization: r.Header.Get("Authorization"), DPoP: r.Header.Get("DPoP"),
+		Method: r.Method, URL: a.origin + r.URL.EscapedPath(),
+	})
+}
+
+// serve answers on both listeners and does the work in the background until ctx ends, a listener
+// fails, or lost is closed; then it lets what is under way end.
+func (pl *plant) serve(ctx context.Context, lost <-chan struct{}, public, admin net.Listener) error {
+	servers := make([]*rest.Server, 2)
+	for i, h := range []http.Handler{pl.public, pl.admin} {
+		var err error
+		if servers[i], err = rest.NewServer(rest.ServerConfig{Handler: h, Clock: pl.parts.clock, Log: pl.parts.log}); err != nil {
+			return err
+		}
+	}
+	failed := make(chan error, len(servers)+1)
+	var serving, working sync.WaitGroup
+	for i, l := range []net.Listener{public, admin} {
+		serving.Go(func() {
+			if err := servers[i].Serve(l); err != nil {
+				failed <- err
+			}
+		})
+	}
+	behind, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	working.Go(func() {
+		if err := pl.store.Sequence(behind, pl.checkpoints.advanced); err != nil {
+			failed <- err
+		}
+	})
+	working.Go(func() { pl.checkpoints.run(behind) })
+	working.Go(func() { pl.worker.Run(behind) })
+	var err error
+	select {
+	case <-ctx.Done():
+	case <-lost:
+		err = errDatabaseEnded
+	case err = <-failed:
+	}
+	ending, done := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
+	defer done()
+	for _, s := range servers {
+		err = errors.Join(err, s.Shutdown(ending))
+	}
+	serving.Wait()
+	stop()
+	working.Wait()
+	return err
+}
+
+var errDatabaseEnded = errors.New("the private PostgreSQL has ended")
+
+// close gives the connections back.
+func (pl *plant) close() { pl.store.Close() }

@@ -1,0 +1,4 @@
+// Package bench measures a running Sluse against its floors: a thin server on the same PostgreSQL,
+// with the same body and the same number of clients. It is black box: it starts the real binary
+// and knows only HTTP and /proc.
+package bench

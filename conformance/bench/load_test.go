@@ -1,0 +1,233 @@
+package bench
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// clients is how many ask at the same time (DESIGN § 7).
+const clients = 8
+
+// process is a server under load: the program itself, and where it listens.
+type process struct {
+	cmd  *exec.Cmd
+	base string
+	data string
+	out  *output
+}
+
+type output struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
+
+var ready = regexp.MustCompile(`(?m)^klar: (http://[^ \n]+)`)
+
+// built compiles a command of this module and gives its path.
+func built(dir, pkg string) (string, error) {
+	path := filepath.Join(dir, filepath.Base(pkg))
+	cmd := exec.Command("go", "build", "-tags=nomsgpack", "-o", path, pkg)
+	cmd.Dir = filepath.Join("..", "..")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("build %s: %w\n%s", pkg, err, out)
+	}
+	return path, err
+}
+
+// launch starts a server and waits for the line that says where it listens.
+func launch(path string, args ...string) (*process, error) {
+	p := &process{cmd: exec.Command(path, args...), out: &output{}}
+	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
+	if err := p.cmd.Start(); err != nil {
+		return nil, err
+	}
+	for deadline := time.Now().Add(90 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if m := ready.FindStringSubmatch(p.out.String()); m != nil {
+			p.base = m[1]
+			return p, nil
+		}
+	}
+	p.stop()
+	return nil, fmt.Errorf("%s is not ready:\n%s", path, p.out)
+}
+
+func (p *process) stop() {
+	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	done := make(chan struct{})
+	go func() { _ = p.cmd.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-time.After(20 * time.Second):
+		_ = p.cmd.Process.Kill()
+	}
+}
+
+// postgres is the process id and the socket directory of the private PostgreSQL (postmaster.pid,
+// lines 1 and 5).
+func (p *process) postgres() (pid int, socket string, err error) {
+	b, err := os.ReadFile(filepath.Join(p.data, "database", "cluster", "postmaster.pid"))
+	if err != nil {
+		return 0, "", err
+	}
+	lines := strings.Split(string(b), "\n")
+	if len(lines) < 5 {
+		return 0, "", fmt.Errorf("postmaster.pid has %d lines", len(lines))
+	}
+	pid, err = strconv.Atoi(lines[0])
+	return pid, lines[4], err
+}
+
+// consumed is the CPU time of a process and of all below it, those that have ended included.
+func consumed(pid int) time.Duration {
+	const tick = 10 * time.Millisecond // USER_HZ is 100 on Linux
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := strings.Cut(string(b), ") ")
+	fields := strings.Fields(rest)
+	var total time.Duration
+	for _, i := range []int{11, 12, 13, 14} { // utime stime cutime cstime
+		n, _ := strconv.Atoi(fields[i])
+		total += time.Duration(n) * tick
+	}
+	children, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
+	for _, child := range strings.Fields(string(children)) {
+		if n, err := strconv.Atoi(child); err == nil {
+			total += consumed(n)
+		}
+	}
+	return total
+}
+
+// figure is what one benchmark measured.
+type figure struct {
+	perSecond float64
+	cpu       time.Duration // of server and PostgreSQL, for each request
+}
+
+// load sends b.N requests with eight clients and reports rate and server CPU for each.
+func load(b *testing.B, pids []int, one func(n int) (*http.Request, error), want int) figure {
+	b.Helper()
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: clients}}
+	before := cpuOf(pids)
+	var next, failed atomic.Int64
+	var first atomic.Value
+	var wg sync.WaitGroup
+	b.ResetTimer()
+	begun := time.Now()
+	for range clients {
+		wg.Go(func() {
+			for n := next.Add(1); n <= int64(b.N); n = next.Add(1) {
+				if err := once(client, one, int(n), want); err != nil {
+					failed.Add(1)
+					first.CompareAndSwap(nil, err.Error())
+				}
+			}
+		})
+	}
+	wg.Wait()
+	took := time.Since(begun)
+	b.StopTimer()
+	if n := failed.Load(); n > 0 {
+		b.Fatalf("%d of %d requests failed, the first with %v", n, b.N, first.Load())
+	}
+	f := figure{float64(b.N) / took.Seconds(), (cpuOf(pids) - before) / time.Duration(b.N)}
+	b.ReportMetric(f.perSecond, "req/s")
+	b.ReportMetric(float64(f.cpu.Microseconds()), "server-cpu-µs/req")
+	return f
+}
+
+func cpuOf(pids []int) (total time.Duration) {
+	for _, pid := range pids {
+		total += consumed(pid)
+	}
+	return total
+}
+
+func once(client *http.Client, one func(int) (*http.Request, error), n, want int) error {
+	req, err := one(n)
+	if err != nil {
+		return err
+	}
+	res, err := client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = res.Body.Close() }()
+	body, err := io.ReadAll(res.Body)
+	if err == nil && res.StatusCode != want {
+		err = fmt.Errorf("status %d: %.200s", res.StatusCode, body)
+	}
+	return err
+}
+
+// token gets a token of the demo issuer, and the reference of the persona's organization.
+func (p *process) token(persona string) (token, organization string, err error) {
+	res, err := http.Post(p.base+"/demo/token?"+url.Values{"persona": {persona}, "expires_in": {"3600"}}.Encode(), "", nil)
+	if err != nil {
+		return "", "", err
+	}
+	defer func() { _ = res.Body.Close() }()
+	var granted struct {
+		AccessToken string `json:"access_token"`
+	}
+	if err := json.NewDecoder(res.Body).Decode(&granted); err != nil {
+		return "", "", err
+	}
+	list, err := http.Get(p.base + "/demo/personas")
+	if err != nil {
+		return "", "", err
+	}
+	defer func() { _ = list.Body.Close() }()
+	var personas []struct{ Name, Organization string }
+	if err := json.NewDecoder(list.Body).Decode(&personas); err != nil {
+		return "", "", err
+	}
+	for _, one := range personas {
+		if one.Name == persona {
+			organization = one.Organization
+		}
+	}
+	return granted.AccessToken, organization, nil
+}
+
+// request makes one request as the holder of the token.
+func (p *process) request(method, path, token, body string) (*http.Request, error) {
+	req, err := http.NewRequest(method, p.base+path, strings.NewReader(body))
+	if err == nil && token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	if err == nil && body != "" {
+		req.Header.Set("Content-Type", "application/fhir+json")
+	}
+	return req, err
+}

@@ -1,0 +1,296 @@
+package conformance_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// world is one store, with the clients that ask it.
+type world struct {
+	*server
+	asks map[string]*client
+	etag map[string]string // versions of the records that both stores hold
+	next string            // link of the last page
+}
+
+// probe is one request, the same for both stores but for versions.
+type probe struct {
+	who, method, path, form string
+	media, body             string
+	follow                  bool // the next page of the answer before
+}
+
+// Two stores that differ only in what is hidden from those who ask give the same answers to
+// everything that they can ask: status, headers and body.
+func TestHiddenIsAbsent(t *testing.T) {
+	t.Parallel()
+	seed := uint64(time.Now().UnixNano())
+	if n, err := strconv.ParseUint(os.Getenv("SLUSE_SEED"), 10, 64); err == nil {
+		seed = n
+	}
+	t.Logf("seed %d", seed)
+	empty, full := newWorld(t), newWorld(t)
+	full.hide(t)
+	full.settle(t)
+	empty.settle(t)
+	probes := generate(rand.New(rand.NewPCG(seed, 2)), 500)
+	answers := map[int]int{}
+	for n, p := range probes {
+		a, b := empty.put(t, p), full.put(t, p)
+		answers[a.status]++
+		if x, y := canonical(a), canonical(b); x != y {
+			t.Errorf("request %d as %s: %s %s %s\nwithout: %.1500s\nwith:    %.1500s", n, p.who, p.method, p.path, p.form, x, y)
+		}
+	}
+	t.Logf("answers by status: %v", answers)
+	for _, status := range []int{200, 400, 404} {
+		if answers[status] < 10 {
+			t.Errorf("only %d answers with status %d", answers[status], status)
+		}
+	}
+}
+
+var askers = []string{"ous-tsb", "sosial-sagene", "fastlege-sagene", "nav-sagene"}
+
+// newWorld holds what both stores hold: Kari, her samtykke to the hospital for plan and rus, and
+// records that the hospital may read. Their ids are chosen by the bydel.
+func newWorld(t *testing.T) *world {
+	w := &world{server: start(t, "--no-story"), asks: map[string]*client{}, etag: map[string]string{}}
+	bydel := w.as("bydel-sagene")
+	w.asks["bydel-sagene"] = bydel
+	for _, name := range askers {
+		w.asks[name] = w.as(name)
+	}
+	kari := w.store(t, "Patient", "kari", patient(kariNIN))
+	w.store(t, "Consent", "samtykke", consent(kari, bydel.organization,
+		[]string{w.asks["ous-tsb"].organization}, []string{bydel.organization}, []string{"plan", "rus", "somatisk", "henvisning"}))
+	for n := range 12 {
+		w.store(t, "CarePlan", fmt.Sprintf("plan-%d", n), carePlan(kari, fmt.Sprintf("synlig-%d", n), 900))
+	}
+	w.store(t, "ServiceRequest", "henvisning", `{"resourceType":"ServiceRequest","status":"active","intent":"order","code":{"text":"Vurdering"},"subject":{"reference":"`+kari+`"},"authoredOn":"2026-02-01"}`)
+	w.store(t, "Task", "oppgave", `{"resourceType":"Task","status":"requested","intent":"order","focus":{"reference":"ServiceRequest/`+bydel.herID+`-henvisning"},
+		"for":{"reference":"`+kari+`"},"owner":{"reference":"`+w.asks["ous-tsb"].organization+`"},"authoredOn":"2026-02-01"}`)
+	return w
+}
+
+// store puts a record of the bydel under an id that is the same in both worlds.
+func (w *world) store(t *testing.T, kind, name, body string) string {
+	t.Helper()
+	bydel := w.asks["bydel-sagene"]
+	id := bydel.herID + "-" + name
+	a := bydel.must(http.StatusCreated, http.MethodPut, "/fhir/"+kind+"/"+id, strings.Replace(body, "{", `{"id":"`+id+`",`, 1))
+	w.etag[kind+"/"+id] = strings.Trim(strings.TrimPrefix(a.header.Get("ETag"), "W/"), `"`)
+	return kind + "/" + id
+}
+
+// hide adds what nobody but the bydel may see: other labels, other persons, another custodian's
+// records, dates around those that are visible.
+func (w *world) hide(t *testing.T) {
+	bydel := w.asks["bydel-sagene"]
+	kari := "Patient/" + bydel.herID + "-kari"
+	secret := `"meta":{"security":[{"system":"` + labelSystem + `","code":"okonomi"}]},`
+	label := func(body string) string { return strings.Replace(body, "{", "{"+secret, 1) }
+	for n := range 20 {
+		w.store(t, "CarePlan", fmt.Sprintf("skjult-%d", n), label(carePlan(kari, fmt.Sprintf("skjult-%d", n), 900)))
+	}
+	w.store(t, "ServiceRequest", "skjult", label(`{"resourceType":"ServiceRequest","status":"active","intent":"order","code":{"text":"Annet"},"subject":{"reference":"`+kari+`"},"authoredOn":"2026-02-02"}`))
+	w.store(t, "Task", "skjult", label(`{"resourceType":"Task","status":"requested","intent":"order","for":{"reference":"`+kari+`"},
+		"owner":{"reference":"`+w.asks["ous-tsb"].organization+`"},"authoredOn":"2026-02-02"}`))
+	w.store(t, "Observation", "skjult", label(`{"resourceType":"Observation","status":"final","code":{"text":"Gjeld"},"subject":{"reference":"`+kari+`"},"valueString":"x"}`))
+	other := w.store(t, "Patient", "annen", patient(otherNIN))
+	for n := range 5 {
+		w.store(t, "CarePlan", fmt.Sprintf("annen-%d", n), carePlan(other, fmt.Sprintf("annen-%d", n), 900))
+	}
+	w.store(t, "Consent", "annen", consent(other, bydel.organization, []string{w.asks["fastlege-sagene"].organization}, []string{bydel.organization}, []string{"bolig"}))
+}
+
+// settle lets what works in the background end.
+func (w *world) settle(*testing.T) { time.Sleep(1500 * time.Millisecond) }
+
+// put asks one store.
+func (w *world) put(t *testing.T, p probe) answer {
+	t.Helper()
+	c := w.asks[p.who]
+	path := p.path
+	if p.follow {
+		if w.next == "" {
+			path = "/fhir/CarePlan?_count=1"
+		} else {
+			path = w.next
+		}
+	}
+	for ref, version := range w.etag {
+		path = strings.ReplaceAll(path, "{version of "+ref+"}", version)
+	}
+	body, media := []byte(p.body), p.media
+	if p.form != "" {
+		body, media = []byte(p.form), "application/x-www-form-urlencoded"
+	}
+	a, err := c.try(p.method, path, media, body)
+	if err != nil {
+		t.Fatalf("%s %s: %v", p.method, path, err)
+	}
+	w.next = ""
+	if a.status == http.StatusOK && bytes.Contains(a.body, []byte(`"searchset"`)) {
+		_, next := entries(t, a.body)
+		w.next = strings.TrimPrefix(next, w.base)
+	}
+	return a
+}
+
+// generate makes requests that a curious party would make.
+func generate(random *rand.Rand, count int) []probe {
+	const her = "80001001"
+	visible := []string{"CarePlan/" + her + "-plan-1", "CarePlan/" + her + "-plan-7", "ServiceRequest/" + her + "-henvisning", "Task/" + her + "-oppgave", "Patient/" + her + "-kari"}
+	hidden := []string{"CarePlan/" + her + "-skjult-3", "ServiceRequest/" + her + "-skjult", "Task/" + her + "-skjult", "Observation/" + her + "-skjult", "Patient/" + her + "-annen",
+		"CarePlan/" + her + "-annen-1", "Consent/" + her + "-annen", "CarePlan/" + her + "-aldri", "Patient/finnes-ikke", "CarePlan/%20", "CarePlan/" + strings.Repeat("x", 65)}
+	patients := []string{"Patient/" + her + "-kari", "Patient/" + her + "-annen", "Patient/finnes-ikke", her + "-kari", "Patient/", "Organization/" + her}
+	types := []string{"CarePlan", "ServiceRequest", "Task", "Observation", "Condition", "Patient", "Consent", "Goal", "AuditEvent", "Provenance"}
+	one := func(list []string) string { return list[random.IntN(len(list))] }
+	var probes []probe
+	for len(probes) < count {
+		p := probe{who: one(askers), method: http.MethodGet}
+		if random.IntN(2) == 0 {
+			p.who = "ous-tsb"
+		}
+		ref := one(slices.Concat(visible, hidden))
+		switch random.IntN(10) {
+		case 0, 1:
+			p.path = "/fhir/" + ref
+		case 2:
+			version := one([]string{"{version of " + one(visible) + "}", "1", "00000000-0000-4000-8000-000000000000"})
+			p.path = "/fhir/" + ref + "/_history/" + version
+		case 3:
+			p.path = "/fhir/" + ref + "/_history" + one([]string{"", "?_count=1", "?_count=x"})
+		case 4, 5, 6:
+			query := searchQuery(random, one, patients)
+			p.path = "/fhir/" + one(types) + "?" + query
+			if random.IntN(4) == 0 {
+				p.method, p.path, p.form = http.MethodPost, "/fhir/"+one(types)+"/_search", query
+			}
+		case 7:
+			p.follow = true
+			if len(probes) == 0 || probes[len(probes)-1].who != p.who {
+				first := probe{who: p.who, method: http.MethodGet, path: "/fhir/CarePlan?_sort=-date&_count=5&patient=Patient/" + her + "-kari"}
+				probes = append(probes, first)
+			}
+		case 8:
+			nin := one([]string{kariNIN, otherNIN, unknownNIN, "12345678901"})
+			p.method, p.path, p.form = http.MethodPost, "/fhir/Patient/_search", url.Values{"identifier": {one([]string{"urn:oid:2.16.578.1.12.4.1.4.1|", ""}) + nin}}.Encode()
+		case 9:
+			p.method, p.path = one([]string{http.MethodPut, http.MethodDelete}), "/fhir/"+one(hidden)
+			if p.method == http.MethodPut {
+				kind, id, _ := strings.Cut(strings.TrimPrefix(p.path, "/fhir/"), "/")
+				p.media, p.body = "application/fhir+json", `{"resourceType":"`+kind+`","id":"`+id+`","status":"active","intent":"plan","subject":{"reference":"Patient/x"}}`
+			}
+		}
+		probes = append(probes, p)
+	}
+	return probes
+}
+
+func searchQuery(random *rand.Rand, one func([]string) string, patients []string) string {
+	q := url.Values{}
+	if random.IntN(4) > 0 {
+		q.Set(one([]string{"patient", "patient", "subject"}), one(patients))
+	}
+	for range random.IntN(3) {
+		switch random.IntN(6) {
+		case 0:
+			q.Set("_count", one([]string{"1", "3", "100", "0", "1000"}))
+		case 1:
+			q.Set("status", one([]string{"active", "requested", "completed", "x"}))
+		case 2:
+			q.Set("date", one([]string{"2026-01-01", "ge2026-01-01", "lt2020", "2026-13"}))
+		case 3:
+			q.Set("identifier", one([]string{"urn:sluse:test|synlig-3", "urn:sluse:test|skjult-3", "skjult-3", "urn:sluse:test|annen-1"}))
+		case 4:
+			q.Set("_sort", one([]string{"date", "-date", "_lastUpdated", "-_lastUpdated", "title"}))
+		case 5:
+			q.Set("_lastUpdated", one([]string{"ge2026-01-01", "lt2020-01-01"}))
+		}
+	}
+	return q.Encode()
+}
+
+var (
+	uuids    = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
+	instants = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)`)
+	ports    = regexp.MustCompile(`127\.0\.0\.1:\d+`)
+	cursors  = regexp.MustCompile(`(page|_page|cursor)=([A-Za-z0-9_%-]+)`)
+)
+
+// canonical writes an answer with what is random or of the clock renamed: each random value to
+// the number of its first appearance, page links to their length.
+func canonical(a answer) string {
+	var b strings.Builder
+	fmt.Fprintln(&b, a.status)
+	var names []string
+	for name := range a.header {
+		if name != "Date" && name != "X-Request-Id" && name != "Last-Modified" {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		fmt.Fprintf(&b, "%s: %s\n", name, strings.Join(a.header[name], ", "))
+	}
+	b.Write(a.body)
+	text := ports.ReplaceAllString(b.String(), "host")
+	text = instants.ReplaceAllString(text, "instant")
+	text = cursors.ReplaceAllStringFunc(text, func(m string) string {
+		name, value, _ := strings.Cut(m, "=")
+		return fmt.Sprintf("%s=[%d]", name, len(value))
+	})
+	seen := map[string]int{}
+	text = uuids.ReplaceAllStringFunc(text, func(m string) string {
+		if _, ok := seen[m]; !ok {
+			seen[m] = len(seen) + 1
+		}
+		return fmt.Sprintf("random-%d", seen[m])
+	})
+	return text
+}
+
+// The renaming hides nothing but what is random: answers that differ in a word or in length stay
+// different.
+func TestCanonicalKeepsDifferences(t *testing.T) {
+	t.Parallel()
+	body := func(v any) answer {
+		b, err := json.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return answer{status: 200, header: http.Header{"Content-Type": {"x"}}, body: b}
+	}
+	same := []answer{
+		body(map[string]any{"id": "11111111-1111-4111-8111-111111111111", "t": "2026-01-01T00:00:00Z"}),
+		body(map[string]any{"id": "22222222-2222-4222-8222-222222222222", "t": "2026-01-02T00:00:00.5Z"}),
+	}
+	if canonical(same[0]) != canonical(same[1]) {
+		t.Error("random values are not renamed")
+	}
+	different := []answer{
+		same[0], body(map[string]any{"id": "x"}), body([]string{"11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"}),
+		body([]string{"11111111-1111-4111-8111-111111111111", "11111111-1111-4111-8111-111111111111"}),
+		{status: 404, header: same[0].header, body: same[0].body}, {status: 200, header: http.Header{}, body: same[0].body},
+	}
+	for i := range different {
+		for j := range i {
+			if canonical(different[i]) == canonical(different[j]) {
+				t.Errorf("%d and %d look the same", i, j)
+			}
+		}
+	}
+}

@@ -1,0 +1,172 @@
+package consenttest
+
+import (
+	"encoding/json"
+
+	"github.com/sluse/sluse/gateway"
+	"github.com/sluse/sluse/gateway/fhir"
+	"github.com/sluse/sluse/policies/cases"
+)
+
+// directory is the world of the cases as the gateway sees it.
+type directory struct{ cases.World }
+
+var _ gateway.Directory = directory{}
+
+func (d directory) party(name string) (gateway.Party, bool) {
+	p, ok := d.World.Party(name)
+	if !ok {
+		return gateway.Party{}, false
+	}
+	return gateway.Party{
+		ID: gateway.HERID(p.HER), Name: p.Name, Sector: gateway.Sector(p.Sector),
+		Lovgrunnlag:  gateway.Lovgrunnlag(p.Lovgrunnlag),
+		Organization: fhir.Reference{Type: "Organization", ID: fhir.ID(p.Name)},
+	}, true
+}
+
+func (d directory) her(t TB, name string) gateway.HERID {
+	t.Helper()
+	p, ok := d.World.Party(name)
+	if !ok {
+		t.Fatalf("no party %q", name)
+	}
+	return gateway.HERID(p.HER)
+}
+
+// Party finds a party by the HER-id of its root or of one of its units.
+func (d directory) Party(h gateway.HERID) (gateway.Party, bool) {
+	for _, p := range d.Parties {
+		if p.HER == string(h) {
+			return d.party(p.Name)
+		}
+	}
+	for _, u := range d.Units {
+		if u.HER == string(h) {
+			return d.party(u.Party)
+		}
+	}
+	return gateway.Party{}, false
+}
+
+// Resolve tells what a reference means in numbers.
+func (d directory) Resolve(r fhir.Reference) (gateway.Address, bool) {
+	name := string(r.ID)
+	her := func(party string) gateway.HERID {
+		p, _ := d.World.Party(party)
+		return gateway.HERID(p.HER)
+	}
+	parts := func(party string) (out []gateway.HERID) {
+		for _, p := range d.Below(party) {
+			out = append(out, gateway.HERID(p.HER))
+		}
+		return out
+	}
+	switch r.Type {
+	case "Organization":
+		if p, ok := d.World.Party(name); ok {
+			return gateway.Address{Party: gateway.HERID(p.HER), Parts: parts(name)}, true
+		}
+	case "HealthcareService":
+		for _, u := range d.Units {
+			if u.Name == name {
+				return gateway.Address{Party: her(u.Party), Unit: gateway.HERID(u.HER)}, true
+			}
+		}
+	case "Practitioner":
+		if p, ok := d.Practitioner(name); ok {
+			return gateway.Address{Practitioner: gateway.HPRNumber(p.HPR)}, true
+		}
+	case "PractitionerRole":
+		for _, x := range d.Roles {
+			if x.Name == name {
+				p, _ := d.Practitioner(x.Practitioner)
+				return gateway.Address{Party: her(x.Party), Practitioner: gateway.HPRNumber(p.HPR),
+					Role: x.Code, Parts: parts(x.Party)}, true
+			}
+		}
+	}
+	return gateway.Address{}, false
+}
+
+// document lists the directory for Rego.
+func (d directory) document() map[string]any {
+	out := map[string]any{}
+	add := func(t fhir.Type, name string) {
+		a, ok := d.Resolve(fhir.Reference{Type: t, ID: fhir.ID(name)})
+		if !ok {
+			return
+		}
+		parts := []any{}
+		for _, p := range a.Parts {
+			parts = append(parts, string(p))
+		}
+		out[string(t)+"/"+name] = map[string]any{"party": string(a.Party), "unit": string(a.Unit),
+			"practitioner": string(a.Practitioner), "role": a.Role, "parts": parts}
+	}
+	for _, p := range d.Parties {
+		add("Organization", p.Name)
+	}
+	for _, u := range d.Units {
+		add("HealthcareService", u.Name)
+	}
+	for _, p := range d.Practitioners {
+		add("Practitioner", p.Name)
+	}
+	for _, r := range d.Roles {
+		add("PractitionerRole", r.Name)
+	}
+	return out
+}
+
+// input is the document that Rego's `releasable` reads: the raw Consents and nothing that Go made
+// of them.
+func input(dir directory, c cases.Case, v Vector) map[string]any {
+	consents := []any{}
+	for _, stored := range c.Consents {
+		registrar, _ := dir.party(stored.Registrar)
+		consents = append(consents, map[string]any{
+			"registrar": string(registrar.ID), "patient": stored.Patient, "resource": decode(stored.Body)})
+	}
+	teams := map[string]any{}
+	for _, t := range c.Teams {
+		teams["CareTeam/"+t.ID] = map[string]any{"listed": decode(t.Listed), "current": decode(t.Current)}
+	}
+	sent := []any{}
+	for _, s := range v.Record.Sent {
+		sent = append(sent, map[string]any{"to": string(s.To), "labels": list(s.Mask.Codes())})
+	}
+	return map[string]any{
+		"now": instant(c.Now),
+		"question": map[string]any{
+			"kind": "person", "party": string(v.Question.Party.ID), "unit": c.Question.Unit,
+			"practitioner": c.Question.Practitioner, "role": c.Question.Role, "purpose": c.Question.Purpose,
+			"action": c.Question.Action, "attested": c.Question.Attest,
+		},
+		"record": map[string]any{
+			"type": c.Record.Type, "id": c.Record.ID, "custodian": string(v.Record.Custodian),
+			"person": c.Record.Person, "labels": list(c.Record.Labels), "fetched": list(c.Record.Fetched),
+			"low": instant(v.Record.Low), "high": instant(v.Record.High), "sent": sent,
+		},
+		"consents": consents, "teams": teams, "directory": dir.document(),
+	}
+}
+
+func list(s []string) []any {
+	out := []any{}
+	for _, e := range s {
+		out = append(out, e)
+	}
+	return out
+}
+
+func decode(body []byte) any {
+	if body == nil {
+		return nil
+	}
+	var v any
+	if err := json.Unmarshal(body, &v); err != nil {
+		return nil
+	}
+	return v
+}

@@ -1,0 +1,139 @@
+package consent
+
+import (
+	"slices"
+	"strconv"
+
+	"github.com/sluse/sluse/gateway"
+	"github.com/sluse/sluse/gateway/fhir"
+)
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+// grant gives what all grants of one provision share.
+func (b *builder) grant(leaf *provision, e gateway.Effect) gateway.Grant {
+	return gateway.Grant{
+		Consent: b.ref, Path: leaf.path, Effect: e, Objection: b.objection,
+		Roles: gateway.Every[string](), Law: b.law, Paragraph: b.paragraph,
+	}
+}
+
+// spread makes one grant for each interval and custodian that the receivers have of their own.
+func (b *builder) spread(g gateway.Grant, to []slice, period span, custodians gateway.Set[gateway.HERID], wide bool) {
+	type group struct {
+		span
+		custodian gateway.HERID
+	}
+	var order []group
+	keys := map[group][]gateway.Recipient{}
+	for _, s := range to {
+		k := group{period.meet(s.span), s.custodian}
+		if k.span.empty() {
+			continue
+		}
+		if _, ok := keys[k]; !ok {
+			order = append(order, k)
+		}
+		keys[k] = append(keys[k], s.who.keys(wide)...)
+	}
+	for _, k := range order {
+		c := custodians
+		if k.custodian != "" {
+			if !custodians.Has(k.custodian) {
+				continue
+			}
+			c = gateway.Only(k.custodian)
+		}
+		slices.Sort(keys[k])
+		b.emit(g, gateway.Only(slices.Compact(keys[k])...), k.span, c)
+	}
+}
+
+// emit adds a grant. A permit is split where read rests on fewer custodians than the rest (only
+// the registering party's own, until the custodian or the patient confirms), and gets a companion
+// that covers the mere fact of being known, whatever it limits otherwise.
+func (b *builder) emit(g gateway.Grant, to gateway.Set[gateway.Recipient], s span, custodians gateway.Set[gateway.HERID]) {
+	g.Recipients, g.Custodians, g.Start, g.End = to, custodians, s.low, s.high
+	if (!to.Any && len(to.Of) == 0) || (!custodians.Any && len(custodians.Of) == 0) ||
+		empty(g.Actions) || empty(g.Purposes) || g.Labels == 0 {
+		return
+	}
+	if g.Effect == gateway.Deny {
+		if !empty(g.Types) {
+			b.grants = append(b.grants, g)
+		}
+		return
+	}
+	if !b.patient && g.Actions.Has(gateway.ReadAction) && !slices.Equal(custodians.Of, []gateway.HERID{b.registrar.ID}) {
+		own := g
+		own.Actions = gateway.Only(gateway.ReadAction)
+		own.Custodians = gateway.Only(b.registrar.ID)
+		if custodians.Has(b.registrar.ID) {
+			b.companion(own)
+		}
+		g.Actions = gateway.Only(slices.DeleteFunc(slices.Clone(g.Actions.Of),
+			func(a gateway.Action) bool { return a == gateway.ReadAction })...)
+		if len(g.Actions.Of) == 0 {
+			return
+		}
+	}
+	b.companion(g)
+}
+
+// companion adds a permit and its samarbeid: "any permit that applies and names r's custodian also
+// covers samarbeid". Where the permit limits nothing else, one grant holds both.
+func (b *builder) companion(g gateway.Grant) {
+	if g.Types.Any && g.Items.Any && g.DataLow.IsZero() && g.DataHigh.IsZero() {
+		g.Labels |= gateway.Samarbeid
+		b.grants = append(b.grants, g)
+		return
+	}
+	if !empty(g.Types) {
+		b.grants = append(b.grants, g)
+	}
+	g.Labels = gateway.Samarbeid
+	g.Types, g.Items = gateway.Every[fhir.Type](), gateway.Every[fhir.Reference]()
+	g.DataLow, g.DataHigh = span{}.low, span{}.high
+	b.grants = append(b.grants, g)
+}
+
+func empty[T comparable](s gateway.Set[T]) bool { return !s.Any && len(s.Of) == 0 }
+
+func setOf[T comparable](of []T, set bool) gateway.Set[T] {
+	if !set {
+		return gateway.Every[T]()
+	}
+	return gateway.Only(of...)
+}
+
+// dimension gives what every provision of the chain that names any names.
+func dimension[T comparable](chain []*provision, of func(*provision) ([]T, bool)) gateway.Set[T] {
+	out, set := []T(nil), false
+	for _, p := range chain {
+		values, has := of(p)
+		if !has {
+			continue
+		}
+		if !set {
+			out, set = slices.Clone(values), true
+			continue
+		}
+		out = slices.DeleteFunc(out, func(v T) bool { return !slices.Contains(values, v) })
+	}
+	return setOf(out, set)
+}
+
+func items(chain []*provision) ([]fhir.Reference, bool) {
+	s := dimension(chain, func(p *provision) ([]fhir.Reference, bool) { return p.items, p.setItems })
+	return s.Of, !s.Any
+}
+
+// dataPeriod gives the intersection of the data periods; ok is false when it holds nothing.
+func dataPeriod(chain []*provision) (s span, set, ok bool) {
+	for _, p := range chain {
+		if p.setData {
+			s, set = s.meet(p.data), true
+		}
+	}
+	return s, set, !set || !s.empty()
+}

@@ -1,0 +1,294 @@
+package gateway
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/sluse/sluse/gateway/fhir"
+)
+
+// Action is what consent may allow to be done with a record of another custodian.
+type Action string
+
+// Actions of a grant.
+const (
+	ReadAction       Action = "read"       // the requester asks
+	MessageAction    Action = "message"    // the custodian sends
+	NotifyAction     Action = "notify"     // the requester is told that something changed
+	ContributeAction Action = "contribute" // the requester writes into it
+	WriteAction      Action = "write"      // not of a grant: a party writes its own
+)
+
+// Effect of a grant or a decision. The zero value denies.
+type Effect uint8
+
+// The two effects.
+const (
+	Deny Effect = iota
+	Allow
+)
+
+// Set is one dimension of a grant. The zero value matches nothing; Any matches everything.
+type Set[T comparable] struct {
+	Any bool
+	Of  []T
+}
+
+// Every is the set that matches everything.
+func Every[T comparable]() Set[T] { return Set[T]{Any: true} }
+
+// Only is the set of exactly these.
+func Only[T comparable](of ...T) Set[T] { return Set[T]{Of: of} }
+
+// Has tells whether v is in the set.
+func (s Set[T]) Has(v T) bool { return s.Any || slices.Contains(s.Of, v) }
+
+// Recipient is the canonical key of a receiver: what a permit matches exactly.
+//
+//	p:HERID                party
+//	u:PARTY:HERID          unit of a party
+//	h:PARTY:HPR            practitioner at a party
+//	c:PARTY:CODE           role code at a party (PractitionerRole without practitioner)
+//	r:PARTY:HPR:CODE       practitioner, party and code together
+//
+// A deny that names somebody inside a party also lists the key with "?" for what a requester
+// may leave out (h:PARTY:?), which only an actor who leaves it out carries.
+type Recipient string
+
+// Grant is the normal form of one effective provision of one Consent version (DESIGN § 3).
+// Everything is resolved: references to numbers, purposes to their descendants, nested periods
+// to intersections, teams to members, so that matching is set membership in Rego, Go and SQL.
+type Grant struct {
+	Consent    fhir.Reference // with Version
+	Path       string         // "Consent.provision.provision[1]"
+	Effect     Effect
+	Objection  bool // PBRL53: above every samtykke
+	Custodians Set[HERID]
+	Recipients Set[Recipient]
+	Roles      Set[string]
+	Purposes   Set[Purpose]
+	Actions    Set[Action]
+	Labels     Labels
+	Types      Set[fhir.Type]
+	Items      Set[fhir.Reference]
+	DataLow    time.Time // zero: no dataPeriod
+	DataHigh   time.Time // half-open
+	Start      time.Time
+	End        time.Time // half-open; zero: never ends, which only a deny may
+	Law        string
+	Paragraph  string
+}
+
+// Facts is what a decision may look at: one person, as of one snapshot.
+type Facts struct {
+	Person PersonID // zero: nobody known by that reference
+	Epoch  int64    // raised by every write that could change the answer
+	Grants []byte   // EncodeGrants of the person's active grants; decoded only on a cache miss
+}
+
+// Question is put to the Decider.
+type Question struct {
+	Actor  Actor
+	Party  Party     // of the actor, from the directory
+	Parts  []HERID   // parties that the actor's party is part of, upwards, for wide denies
+	Action Action    // ReadAction, MessageAction or WriteAction
+	Type   fhir.Type // WriteAction: what is written
+	Named  bool      // a patient is named; otherwise the question is "whoever it is"
+	Own    PersonID  // Kind Patient: her person
+	Facts  Facts
+	Now    time.Time
+}
+
+// Term is one grant that applies to the question, as a predicate on records.
+type Term struct {
+	Effect     Effect
+	Sent       bool // holds for records sent to the party by message; otherwise for all others
+	Custodians Set[HERID]
+	Types      Set[fhir.Type]
+	Items      Set[fhir.Reference]
+	Low, High  time.Time // dataPeriod; zero: none
+	Mask       Labels
+	Citation   int // index in Decision.Citations
+}
+
+// Join tells the store to find the grants of each row's own person, for a question that names
+// no patient. Keys and codes are the actor's; the grant table holds the rest.
+type Join struct {
+	Permits  []Recipient // keys that a permit may name
+	Denies   []Recipient // keys that a deny may name
+	Roles    []string    // role codes that match; "?" is among them in a deny when none is told
+	Purposes []Purpose
+	Now      time.Time
+	Person   PersonID // attest bound to one patient: zero for each
+}
+
+// Scope is the part of a decision that becomes predicates. The zero Scope reaches nothing.
+type Scope struct {
+	Own       HERID    // custodian whose records are released whatever their labels; "" none
+	Person    PersonID // only records of this person; zero: no such limit
+	Self      bool     // Own is not enough: the record's person must be Person as well
+	Directory bool     // directory types, which hold no taushetsplikt
+	Fetched   bool     // versions that Own has fetched by message stay readable
+	Terms     []Term
+	Join      *Join
+	Except    []fhir.Type // types that never cross
+	Write     bool        // Own's records may be written
+	Ledger    LedgerScope
+	Revision  string // policy revision, part of a page's seal
+}
+
+// LedgerScope says which AuditEvents are reached.
+type LedgerScope struct {
+	Asker      HERID    // accesses that succeeded, by this party
+	Custodian  HERID    // releases of this party's records
+	Person     PersonID // all about this person
+	Compliance []HERID  // all accesses by and releases of these parties
+}
+
+// reaches tells whether an AuditEvent is within the scope: what succeeded for who asked, releases
+// of its own records for a custodian, everything about her for the patient.
+func (l LedgerScope) reaches(r Record) bool {
+	if l.Person > 0 && r.Person == l.Person {
+		return true
+	}
+	released := func(party HERID) bool { _, ok := r.sentTo(party); return ok }
+	for _, party := range l.Compliance {
+		if party != "" && (r.Custodian == party || released(party)) {
+			return true
+		}
+	}
+	return !r.Refused && (l.Asker != "" && r.Custodian == l.Asker || l.Custodian != "" && released(l.Custodian))
+}
+
+// Covered gives the labels that the scope covers for a record: the same formula as the SQL
+// predicate and as Rego's releasable (DESIGN § 3).
+func (s Scope) Covered(r Record) Labels {
+	var permitted, denied Labels
+	limit, sent := r.sentTo(s.Own)
+	for i := range s.Terms {
+		t := &s.Terms[i]
+		if t.Sent != sent || !t.touches(r) {
+			continue
+		}
+		if t.Effect == Allow {
+			permitted |= t.Mask
+		} else {
+			denied |= t.Mask
+		}
+	}
+	return permitted &^ denied & limit
+}
+
+func (t *Term) touches(r Record) bool {
+	if !t.Custodians.Has(r.Custodian) || !t.Types.Has(r.Reference.Type) {
+		return false
+	}
+	if !t.Items.Any && !t.Items.Has(fhir.Reference{Type: r.Reference.Type, ID: r.Reference.ID}) {
+		return false
+	}
+	if t.Low.IsZero() && t.High.IsZero() {
+		return true
+	}
+	if r.Low.IsZero() && r.High.IsZero() { // undated: outside every permit's period, inside every deny's
+		return t.Effect == Deny
+	}
+	inside := func(low, high time.Time) bool {
+		return (t.Low.IsZero() || !low.Before(t.Low)) && (t.High.IsZero() || !high.After(t.High))
+	}
+	if t.Effect == Allow {
+		return inside(r.Low, r.High)
+	}
+	return (t.High.IsZero() || r.Low.Before(t.High)) && (t.Low.IsZero() || r.High.After(t.Low))
+}
+
+// owns tells whether the record is the party's own to read.
+func (s Scope) owns(r Record) bool {
+	return s.Own != "" && r.Custodian == s.Own && (!s.Self || (s.Person != 0 && r.Person == s.Person))
+}
+
+// Releases tells whether the record may leave, and under which covered labels.
+func (s Scope) Releases(r Record) (Labels, bool) {
+	if IsDirectory(r.Reference.Type) {
+		return AllLabels, s.Directory
+	}
+	if s.owns(r) {
+		return AllLabels, true
+	}
+	if r.Person == 0 || (s.Person != 0 && r.Person != s.Person) {
+		return 0, false
+	}
+	if s.Fetched && r.Fetched != 0 {
+		return r.Fetched, true
+	}
+	if slices.Contains(s.Except, r.Reference.Type) || r.Labels == 0 {
+		return 0, false
+	}
+	c := s.Covered(r)
+	return c, r.Labels.Within(c)
+}
+
+// Decision is the answer of the Decider.
+type Decision struct {
+	Effect    Effect
+	Scope     Scope
+	Citations []Citation       // what the terms stand on
+	Looked    []fhir.Reference // every Consent version that was looked at
+	Until     time.Time        // next period boundary; the answer holds until then
+	Policy    string           // policy revision
+	Reason    string           // stable code, of a deny
+}
+
+// Decider is the policy decision point. An error is a deny; there is no third answer.
+// It may remember an answer for (person, epoch, policy, actor class, purpose, action) until
+// Decision.Until, and for nothing else.
+type Decider interface {
+	Decide(context.Context, Question) (Decision, error)
+	// Revision identifies the policy with its data.
+	Revision() string
+}
+
+// Labelling is what the rules find in a resource.
+type Labelling struct {
+	Labels Labels // of the record, parts left out; never empty
+	Added  Labels // those that the custodian named itself
+	Parts  []Part
+	Points []fhir.Reference // own records whose labels it takes over: DocumentReference, Binary, Provenance
+}
+
+// Labeller finds the labels of content. An error refuses the write.
+type Labeller interface {
+	Label(context.Context, *fhir.Resource) (Labelling, error)
+}
+
+// Normalizer turns a Consent into grants and tells what it lacks.
+type Normalizer interface {
+	// Grants gives the normal form. registrar is the party that wrote it; patient tells that the
+	// person herself did. team finds a CareTeam as it was when this version was stored, and as it
+	// is now. Issues of severity error mean that the Consent cannot be stored.
+	Grants(consent *fhir.Resource, ref fhir.Reference, registrar Party, patient bool, dir Directory,
+		team func(fhir.Reference) (listed, current *fhir.Resource)) ([]Grant, []fhir.Issue)
+}
+
+// Permit is proof of a decision. Its zero value permits nothing and only Gateway makes another,
+// so that no row is read and no version written without asking.
+type Permit struct {
+	decision Decision
+	code     InteractionCode
+	actor    Actor
+	party    Party
+}
+
+// Scope is what the store turns into predicates; the zero Permit's scope reaches nothing.
+func (p Permit) Scope() Scope {
+	if p.decision.Effect != Allow {
+		return Scope{}
+	}
+	return p.decision.Scope
+}
+
+// Interaction tells what the permit is for.
+func (p Permit) Interaction() InteractionCode { return p.code }
+
+// Party is the requester's party.
+func (p Permit) Party() Party { return p.party }

@@ -1,0 +1,58 @@
+package fhir
+
+import "strings"
+
+// Reference is a literal relative reference, "Type/id" or "Type/id/_history/version"
+// (R4 references.html#literal). Version is empty when the reference names none.
+type Reference struct {
+	Type    Type
+	ID      ID
+	Version string
+}
+
+// ParseReference reads a relative reference. Absolute URLs, URNs, fragments ("#x"),
+// conditional references and whatever else is malformed are errors of type *Error; the
+// error never repeats the text.
+func ParseReference(s string) (Reference, error) {
+	r, ok := parseReference(s)
+	if !ok {
+		return Reference{}, &Error{Issues: []Issue{newIssue(CodeReferenceFormat, IssueInvalid)}}
+	}
+	return r, nil
+}
+
+// parseReference is ParseReference without the allocation of an error.
+func parseReference(s string) (Reference, bool) {
+	name, rest, ok := strings.Cut(s, "/")
+	if !ok || !validTypeName(name) {
+		return Reference{}, false
+	}
+	id, rest, versioned := strings.Cut(rest, "/")
+	if !validID(id) {
+		return Reference{}, false
+	}
+	r := Reference{Type: Type(name), ID: ID(id)}
+	if versioned {
+		version, found := strings.CutPrefix(rest, "_history/")
+		if !found || !validID(version) {
+			return Reference{}, false
+		}
+		r.Version = version
+	}
+	return r, true
+}
+
+// String gives the reference as it is written in a resource; the zero Reference gives "".
+func (r Reference) String() string {
+	if r.Type == "" && r.ID == "" {
+		return ""
+	}
+	s := string(r.Type) + "/" + string(r.ID)
+	if r.Version != "" {
+		s += "/_history/" + r.Version
+	}
+	return s
+}
+
+// IsZero reports whether the reference names nothing.
+func (r Reference) IsZero() bool { return r.Type == "" && r.ID == "" && r.Version == "" }

@@ -1,0 +1,171 @@
+// Package gateway decides, performs and records every exchange of health information between
+// the parties it connects: bydel, fastlege and helseforetak.
+//
+// Whoever reads this file understands the system. A party keeps its own records; before anything
+// under taushetsplikt crosses to another, the person's samtykke decides. The types hold the
+// promises:
+//
+//   - No permit, no row. The store reads and writes only against a Permit, which only a Gateway
+//     makes, of an answer of the Decider on the facts of the same snapshot.
+//   - No record, no answer. Every access is durable in the ledger before its Release is returned.
+//   - No acknowledgement before durable. Do and Receive return after commit.
+//   - One effect. Receive is idempotent on (sender HER-id, MsgId).
+//   - Every doubt is a no. The zero Permit, Scope, Attest, Set and Actor reach nothing; an error
+//     of the Decider, Labeller or Store is a refusal.
+//
+// The layers: rest and exchange turn protocols into Interactions and Messages; helseid turns a
+// token into an Actor; consent is the Decider; postgres is the Store; audit renders the ledger.
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/sluse/sluse/gateway/fhir"
+)
+
+// Gateway performs interactions and exchanges messages. It is the only way in.
+type Gateway struct{ Config }
+
+// Config wires a Gateway. Every field but Log is required.
+type Config struct {
+	Store      Store
+	Decider    Decider
+	Labeller   Labeller
+	Normalizer Normalizer
+	Clock      func() time.Time
+	Random     io.Reader // versions and ids
+	SealKey    []byte    // 32 bytes; seals page cursors
+	Log        *slog.Logger
+}
+
+// New checks the wiring and tells all that is missing at once.
+func New(c Config) (*Gateway, error) {
+	missing := ""
+	for name, absent := range map[string]bool{
+		"Store": c.Store == nil, "Decider": c.Decider == nil, "Labeller": c.Labeller == nil,
+		"Normalizer": c.Normalizer == nil, "Clock": c.Clock == nil, "Random": c.Random == nil,
+		"SealKey (32 bytes)": len(c.SealKey) != 32,
+	} {
+		if absent {
+			missing += " " + name
+		}
+	}
+	if missing != "" {
+		return nil, fmt.Errorf("gateway: missing configuration:%s", missing)
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Gateway{Config: c}, nil
+}
+
+// Do performs one FHIR interaction for the actor. It returns after the ledger is durable; an
+// error is always an *Error and never tells more than the actor may know.
+func (g *Gateway) Do(ctx context.Context, a Actor, in Interaction) (Outcome, error) {
+	switch in.Code {
+	case Read, VRead:
+		return g.read(ctx, a, in)
+	case History:
+		return g.history(ctx, a, in)
+	case Find:
+		return g.search(ctx, a, in)
+	case Create, Update, Delete:
+		return g.write(ctx, a, in)
+	default:
+		return Outcome{}, Fault("gateway.do", NotSupported,
+			fhir.Issue{Severity: "error", Type: "not-supported", Code: "interaction"})
+	}
+}
+
+// Store keeps resources, grants, messages and the ledger in one database.
+type Store interface {
+	// Snapshot runs fn on one read-only snapshot (REPEATABLE READ): facts, rows and covered
+	// labels are of the same instant. fn may run again after a serialization failure.
+	Snapshot(ctx context.Context, fn func(View) error) error
+	// Tx runs fn in one transaction that commits when fn returns nil; after Tx returns nil
+	// everything in it survives kill -9. fn may run again after a serialization failure.
+	Tx(ctx context.Context, fn func(Tx) error) error
+	// Directory is who is who, at most a second old, without a round trip.
+	Directory(ctx context.Context) (Directory, error)
+	// Create writes a new record, its index, history and ledger entry in one round trip.
+	// A record with that id already: Conflict. The record's person is resolved from the draft.
+	Create(ctx context.Context, p Permit, d Draft, e AuditEntry) (Record, error)
+	// Record makes the entries durable; many callers share one commit.
+	Record(ctx context.Context, entries []AuditEntry, fetched []FetchedVersion) error
+}
+
+// FetchedVersion tells that a party has a version in its journal by message, and which labels
+// were covered then; it stays readable to that party (hpl. §§ 39–40).
+type FetchedVersion struct {
+	Party  HERID
+	Record fhir.Reference // with Version
+	Mask   Labels
+}
+
+// View reads one snapshot. Every read takes a Permit and obeys its Scope in SQL; the zero Permit
+// finds nothing. Errors are *Error; what is outside the scope and what does not exist are both
+// NotFound, by the same statements.
+type View interface {
+	// Directory is the directory as of this snapshot.
+	Directory(ctx context.Context) (Directory, error)
+	// FactsOf resolves a record to its person, and that person to epoch and grants; it returns
+	// nothing of the row, and an unknown reference takes the same statement.
+	FactsOf(ctx context.Context, record fhir.Reference) (Facts, error)
+	// FactsAbout does the same for a patient named in a question. own tells whether the Patient
+	// is party's own, so that a search by it finds what may be seen of the whole person.
+	FactsAbout(ctx context.Context, party HERID, s Subject) (f Facts, own bool, err error)
+	// FactsFor gives the facts of persons already found, for the page of a search.
+	FactsFor(ctx context.Context, persons []PersonID) ([]Facts, error)
+	// Read gives the current version, deleted ones included (Deleted is set), or the version named.
+	Read(ctx context.Context, p Permit, r fhir.Reference) (Record, error)
+	// History lists versions of one record, newest first, from after the cursor.
+	History(ctx context.Context, p Permit, r fhir.Reference, limit int, after Cursor) ([]Record, error)
+	// Search lists current, undeleted records, at most limit, from after the cursor.
+	// person limits the conditions to one patient; AuditEvent is searched by the LedgerScope.
+	Search(ctx context.Context, p Permit, t fhir.Type, s Search, person PersonID, limit int, after Cursor) ([]Record, error)
+	// Pointed gives the union of the labels of own records, for what takes them over, and the
+	// person when they all have the same one; ok is false when any is not the custodian's.
+	Pointed(ctx context.Context, custodian HERID, refs []fhir.Reference) (l Labels, person PersonID, ok bool, err error)
+}
+
+// Cursor is a place in an order: the sort value and key of the last row given.
+type Cursor struct {
+	At  time.Time
+	Key int64
+	Set bool // false: from the beginning
+}
+
+// Tx reads and writes one transaction.
+type Tx interface {
+	View
+	// Lock takes the current row of an own record for update: NotFound when it is not there.
+	Lock(ctx context.Context, p Permit, r fhir.Reference) (Record, error)
+	// Put writes a version of an own record: history is kept, index and person follow. A Patient
+	// whose national identifier changes takes its own custodian's records to the new person, and
+	// both epochs rise.
+	Put(ctx context.Context, p Permit, d Draft) (Record, error)
+	// PutGrants replaces the grants of a Consent by those of its new version, keeps the CareTeam
+	// versions it was stored with, and raises the person's epoch.
+	PutGrants(ctx context.Context, person PersonID, consent fhir.Reference, grants []Grant, teams []fhir.Reference) error
+	// ConsentsNaming lists Consents whose grants rest on the CareTeam, with the version of the
+	// team listed when each was stored.
+	ConsentsNaming(ctx context.Context, team fhir.Reference) ([]StoredConsent, error)
+	// Team reads a CareTeam for resolving grants; a zero Version is the current one.
+	Team(ctx context.Context, r fhir.Reference) (body []byte, custodian HERID, err error)
+	// Record writes entries into the ledger of this transaction.
+	Record(ctx context.Context, entries []AuditEntry) error
+	Exchange
+}
+
+// StoredConsent is a Consent that must be normalised anew because a CareTeam changed.
+type StoredConsent struct {
+	Consent   fhir.Reference // with Version
+	Person    PersonID
+	Custodian HERID
+	Body      []byte
+	Team      fhir.Reference // with the Version listed when the Consent was stored
+}

@@ -1,0 +1,89 @@
+package gateway
+
+import (
+	"time"
+
+	"github.com/sluse/sluse/gateway/fhir"
+)
+
+// InteractionCode is an R4 restful interaction (http://hl7.org/fhir/restful-interaction), or one
+// of the message exchange.
+type InteractionCode string
+
+// The interactions.
+const (
+	Read    InteractionCode = "read"
+	VRead   InteractionCode = "vread"
+	Create  InteractionCode = "create"
+	Update  InteractionCode = "update"
+	Delete  InteractionCode = "delete"
+	History InteractionCode = "history-instance"
+	Find    InteractionCode = "search-type"
+	Submit  InteractionCode = "message-in"    // a message arrives
+	Listing InteractionCode = "message-list"  // a mailbox is listed
+	Collect InteractionCode = "message-fetch" // a document is fetched
+	Relay   InteractionCode = "message-out"   // a message leaves
+)
+
+// Interaction is what an Actor asks for.
+type Interaction struct {
+	Code    InteractionCode
+	Target  fhir.Reference // Type always; ID and Version where the interaction has them
+	Body    *fhir.Resource // create and update
+	IfMatch string         // version that must be current, "" when not asked
+	Search  Search         // search-type; Count and Page also for history
+}
+
+// Search is a parsed search: every condition known to the registry, every value typed.
+type Search struct {
+	Subject    Subject     // the patient asked for, from patient/subject/identifier; zero when none
+	Conditions []Condition // all must hold
+	Sort       Sort
+	Count      int       // rows on a page, 1–100
+	Page       string    // sealed cursor of an earlier page, "" for the first
+	Self       string    // link of this search as asked, without national identifiers
+	Base       string    // absolute FHIR base, for fullUrl and links
+	Canonical  string    // what a cursor is bound to and what the ledger shows; national values left out
+	Pretend    time.Time // zero; reserved for explain, which asks as of another time
+}
+
+// Sort is the order of a search: newest first by the date of the type unless asked otherwise.
+type Sort struct {
+	Param      string // "" for the date of the type, "_lastUpdated"
+	Descending bool
+}
+
+// Subject names a patient in a question: by a reference, or by national number, or not at all.
+type Subject struct {
+	Patient fhir.Reference
+	NIN     NIN
+}
+
+// IsZero tells whether no patient is named.
+func (s Subject) IsZero() bool { return s.Patient == (fhir.Reference{}) && s.NIN.IsZero() }
+
+// Condition is one search parameter with its alternatives: any of the values, or missing.
+type Condition struct {
+	Param  fhir.SearchParam
+	Values []Operand
+}
+
+// Operand is one value of a condition.
+type Operand struct {
+	Prefix    string         // dates: eq ne gt lt ge le sa eb
+	Low, High time.Time      // dates: half-open interval of the value's precision
+	System    string         // token
+	AnySystem bool           // token without "|"
+	Code      string         // token; "" with System: any code of it
+	Reference fhir.Reference // reference; Type may be inferred
+	Text      string         // string: folded prefix
+}
+
+// Outcome is what an interaction gives back. Everything that depends on a record is in Release.
+type Outcome struct {
+	Release  Release // body; empty for delete
+	Version  string  // ETag
+	Updated  time.Time
+	Location fhir.Reference // with Version, for create and update
+	Created  bool
+}

@@ -1,0 +1,304 @@
+package gateway
+
+import (
+	"context"
+	"slices"
+
+	"github.com/sluse/sluse/gateway/fhir"
+)
+
+// keep stores everything of a message under the sender's custody, with what was covered for whom.
+func (g *Gateway) keep(ctx context.Context, tx Tx, w *arrival) (Content, PersonID, error) {
+	content := Content{Sections: w.delivery.Sections, AllOrNothing: w.delivery.AllOrNothing, Report: w.delivery.Report}
+	person := w.facts.Person
+	var stored []Record
+	for i := range w.drafts {
+		d := w.drafts[i]
+		d.draft.Sent = w.sentTo(i)
+		if w.message.Change == Cancel && !w.delivery.Resources[i].Whole {
+			if err := g.cancelled(ctx, w, i); err != nil {
+				return Content{}, 0, err
+			}
+			d = w.drafts[i]
+			d.draft.Sent = w.sentTo(i)
+		}
+		if err := g.stamp(w.sender, d); err != nil {
+			return Content{}, 0, err
+		}
+		r, err := tx.Put(ctx, w.permit, d.draft)
+		if err != nil {
+			return Content{}, 0, err
+		}
+		if r.Person != 0 {
+			person = r.Person
+		}
+		stored = append(stored, r)
+		res := w.delivery.Resources[i]
+		content.Resources = append(content.Resources, ContentResource{
+			Record: d.draft.Reference, Section: res.Section, Whole: res.Whole,
+		})
+	}
+	if err := g.replace(ctx, tx, w, content, person); err != nil {
+		return Content{}, 0, err
+	}
+	return content, person, g.ledger(ctx, tx, w, stored, person)
+}
+
+// sentTo gives the receivers of a record: for a party with several addresses, what any of them got.
+func (w *arrival) sentTo(i int) []Sent {
+	var sent []Sent
+	for _, v := range w.verdicts {
+		if v.Party == "" || v.Party == w.sender.party.ID {
+			continue
+		}
+		if at := slices.IndexFunc(sent, func(s Sent) bool { return s.To == v.Party }); at >= 0 {
+			sent[at].Mask |= v.masks[i]
+			continue
+		}
+		sent = append(sent, Sent{To: v.Party, Mask: v.masks[i]})
+	}
+	return sent
+}
+
+// cancelled makes what a cancellation itself repeats as invalid as what it cancels.
+func (g *Gateway) cancelled(ctx context.Context, w *arrival, i int) error {
+	d := w.drafts[i]
+	body, changed, err := retracted(d.resource, Cancel)
+	if err != nil || !changed {
+		return err
+	}
+	anew, err := g.authored(ctx, w.sender, body, d.draft.Reference.ID, d.draft.Added)
+	if err != nil {
+		return err
+	}
+	anew.draft.Reference, anew.draft.National = d.draft.Reference, d.draft.National
+	w.drafts[i] = anew
+	return nil
+}
+
+// ledger writes what was stored, and each refusal, into the transaction.
+func (g *Gateway) ledger(ctx context.Context, tx Tx, w *arrival, stored []Record, person PersonID) error {
+	entry, err := g.entry(w.sender, Submit, Written, person)
+	if err != nil {
+		return err
+	}
+	entry.Message, entry.Type = string(w.message.MsgID), "Communication"
+	for _, r := range stored {
+		entry.Entities = append(entry.Entities, AuditEntity{Record: r.Reference, Custodian: w.sender.party.ID})
+	}
+	entries := []AuditEntry{entry}
+	for _, v := range w.verdicts {
+		if !slices.Contains(v.Reasons, ConsentMissing) {
+			continue
+		}
+		e, err := g.entry(w.sender, Submit, Refused, person)
+		if err != nil {
+			return err
+		}
+		e.Code, e.Message, e.Type = Forbidden, string(w.message.MsgID), "Communication"
+		for i, r := range w.records {
+			if v.masks[i] == 0 {
+				e.Entities = append(e.Entities, AuditEntity{Record: r.Reference, Custodian: r.Custodian, Withheld: needs(r) & v.Missing})
+			}
+		}
+		entries = append(entries, e)
+	}
+	return tx.Record(ctx, entries)
+}
+
+// answer lays the message into the mailboxes of those it crosses to and one AppRec for each
+// receiver into the sender's, and ends the work on the message.
+func (g *Gateway) answer(ctx context.Context, tx Tx, w *arrival, content Content, person PersonID, t Translator) error {
+	state := Rejected
+	for _, v := range w.verdicts {
+		if v.Crosses {
+			state = Acknowledged
+		}
+	}
+	if err := tx.Settle(ctx, w.message, person, content, state); err != nil {
+		return err
+	}
+	for _, v := range w.verdicts {
+		if v.Crosses {
+			paths := make([]string, 0, len(v.Withheld))
+			for _, s := range v.Withheld {
+				paths = append(paths, s.Path)
+			}
+			if err := tx.Deliver(ctx, Envelope{
+				Receiver: v.Receiver.HERID, Party: v.Party, Message: w.message, Person: person, Withheld: paths,
+			}); err != nil {
+				return err
+			}
+		}
+		if err := g.acknowledge(ctx, tx, w.message, v, t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// acknowledge lays the one AppRec of a receiver into the sender's mailbox.
+func (g *Gateway) acknowledge(ctx context.Context, tx Tx, m Message, v Verdict, t Translator) error {
+	id, err := newID(g.Random)
+	if err != nil {
+		return err
+	}
+	msgID, err := newID(g.Random)
+	if err != nil {
+		return err
+	}
+	status, errs := t.Acknowledge(v)
+	now := g.Clock()
+	a := AppRec{
+		MsgID: MsgID(msgID), From: v.Receiver.HERID, To: m.Sender.HERID, Original: m.MsgID,
+		Status: status, Errors: errs, At: now,
+	}
+	document, err := t.WriteAppRec(a, m)
+	if err != nil {
+		return err
+	}
+	receipt := Message{
+		ID: MessageID(id), Sender: v.Receiver, Party: v.Party, MsgID: a.MsgID, Kind: KindAppRec,
+		Receivers: []Addressee{m.Sender}, Generated: now, Document: document, At: now, State: Acknowledged,
+	}
+	if err := tx.Lay(ctx, receipt, 0, Content{}); err != nil {
+		return err
+	}
+	first, err := tx.Answer(ctx, m.ID, v.Receiver.HERID, status, errs, receipt.ID)
+	if err != nil || !first {
+		return err
+	}
+	return tx.Deliver(ctx, Envelope{Receiver: m.Sender.HERID, Party: m.Party, Message: receipt, AppRec: true})
+}
+
+// reject ends a message that cannot be processed: the bytes stay, every receiver's AppRec says no.
+func (g *Gateway) reject(ctx context.Context, tx Tx, m Message, t Translator, why Reason) error {
+	if err := tx.Settle(ctx, m, 0, Content{}, Rejected); err != nil {
+		return err
+	}
+	if m.Kind == KindAppRec { // an AppRec is never answered by one (plo.md § 6.2)
+		return nil
+	}
+	dir, err := tx.Directory(ctx)
+	if err != nil {
+		return err
+	}
+	for _, to := range m.Receivers {
+		v := Verdict{Receiver: to, Reasons: []Reason{why}}
+		if p, ok := dir.Party(to.HERID); ok {
+			v.Party = p.ID
+		}
+		if err := g.acknowledge(ctx, tx, m, v, t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// replace carries out what a change or cancellation does to the earlier message, and what a later
+// one that came first does to this: order never changes the final state (DESIGN § 5, Receiving).
+func (g *Gateway) replace(ctx context.Context, tx Tx, w *arrival, own Content, person PersonID) error {
+	m := w.message
+	if (m.Change == Supersede || m.Change == Cancel) && m.Parent != "" && w.reason == NoReason {
+		earlier, err := tx.Settled(ctx, m.Party, MsgID(m.Parent))
+		if err != nil {
+			return err
+		}
+		for _, e := range earlier {
+			if e.Person == person {
+				if err := g.retract(ctx, tx, w.sender, w.permit, e.Content, m.Change); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	later, err := tx.Followers(ctx, m.Party, m.MsgID, person)
+	if err != nil {
+		return err
+	}
+	for _, change := range later {
+		if err := g.retract(ctx, tx, w.sender, w.permit, own, change); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// retract leaves the records of an earlier message entered-in-error or superseded.
+func (g *Gateway) retract(ctx context.Context, tx Tx, who asked, p Permit, c Content, change Change) error {
+	for _, kept := range c.Resources {
+		current, err := tx.Lock(ctx, p, fhir.Reference{Type: kept.Record.Type, ID: kept.Record.ID})
+		if err != nil {
+			if CodeOf(err) == NotFound || CodeOf(err) == Gone {
+				continue
+			}
+			return err
+		}
+		if current.Deleted {
+			continue
+		}
+		res, err := fhir.Parse(current.Body)
+		if err != nil {
+			return Failed("gateway.retract", Internal, err)
+		}
+		body, changed, err := retracted(res, change)
+		if err != nil {
+			return err
+		}
+		if !changed {
+			continue
+		}
+		if _, err := g.revise(ctx, tx, who, p, current, body); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// statusElements tells where a type says that it was entered in error, and what must go with it
+// (R4 condition.html#con-5, allergyintolerance.html#ait-2).
+var statusElements = map[fhir.Type]struct{ element, value, drop string }{
+	"DocumentReference":   {"status", `"entered-in-error"`, ""},
+	"Observation":         {"status", `"entered-in-error"`, ""},
+	"MedicationStatement": {"status", `"entered-in-error"`, ""},
+	"CarePlan":            {"status", `"entered-in-error"`, ""},
+	"ServiceRequest":      {"status", `"entered-in-error"`, ""},
+	"Task":                {"status", `"entered-in-error"`, ""},
+	"Communication":       {"status", `"entered-in-error"`, ""},
+	"CareTeam":            {"status", `"entered-in-error"`, ""},
+	"Goal":                {"lifecycleStatus", `"entered-in-error"`, ""},
+	"Condition": {"verificationStatus",
+		`{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/condition-ver-status","code":"entered-in-error"}]}`, "clinicalStatus"},
+	"AllergyIntolerance": {"verificationStatus",
+		`{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/allergyintolerance-verification","code":"entered-in-error"}]}`, "clinicalStatus"},
+}
+
+// retracted edits the status of a resource. A change supersedes the document and makes what became
+// of it invalid; a cancellation makes all of it invalid. It never goes back: cancelled stays so.
+func retracted(res *fhir.Resource, change Change) (body []byte, changed bool, err error) {
+	s, ok := statusElements[res.Type()]
+	if !ok {
+		return nil, false, nil
+	}
+	root, value := res.Root(), s.value
+	old := root.Get(s.element)
+	if string(old.Raw()) == value {
+		return nil, false, nil
+	}
+	if res.Type() == "DocumentReference" && change == Supersede {
+		value = `"superseded"`
+		if string(old.Raw()) == value {
+			return nil, false, nil
+		}
+	}
+	e := res.Edit()
+	e.Set(root, s.element, []byte(value))
+	if v := root.Get(s.drop); s.drop != "" && v != nil {
+		e.Remove(v)
+	}
+	body, err = e.Bytes()
+	if err != nil {
+		return nil, false, Failed("gateway.retract", Internal, err)
+	}
+	return body, true, nil
+}

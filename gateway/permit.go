@@ -1,0 +1,190 @@
+package gateway
+
+import (
+	"context"
+	"slices"
+
+	"github.com/sluse/sluse/gateway/fhir"
+)
+
+// asked is an Actor whose party, own person and attest are resolved on one snapshot.
+type asked struct {
+	Actor
+	party    Party
+	own      PersonID // Kind Patient
+	attested PersonID // attest bound to one patient; nobody when that patient is unknown
+}
+
+// nobody is a person that no record has: the question was about somebody, and there is none.
+const nobody PersonID = -1
+
+func (g *Gateway) resolve(ctx context.Context, v View, a Actor) (asked, error) {
+	const op = "gateway.resolve"
+	dir, err := v.Directory(ctx)
+	if err != nil {
+		return asked{}, Failed(op, Unavailable, err)
+	}
+	party, ok := dir.Party(a.Party)
+	if a.Kind == Nobody || (!ok && a.Kind != Operator) {
+		return asked{}, forbidden(op, "actor-unknown")
+	}
+	who := asked{Actor: a, party: party}
+	if a.Kind == Patient {
+		if who.own, err = g.personOf(ctx, v, party.ID, a.Self); err != nil {
+			return asked{}, err
+		}
+	}
+	if !a.Attest.NIN.IsZero() {
+		if who.attested, err = g.personOf(ctx, v, party.ID, a.Attest.NIN); err != nil {
+			return asked{}, err
+		}
+	}
+	return who, nil
+}
+
+func (g *Gateway) personOf(ctx context.Context, v View, party HERID, n NIN) (PersonID, error) {
+	f, _, err := v.FactsAbout(ctx, party, Subject{NIN: n})
+	if err != nil {
+		return 0, err
+	}
+	if f.Person == 0 {
+		return nobody, nil
+	}
+	return f.Person, nil
+}
+
+// permit asks the Decider and wraps the answer. A denial is a permit that reaches nothing, so
+// that what is denied runs the same statements as what is not there; an error is a refusal.
+func (g *Gateway) permit(ctx context.Context, who asked, code InteractionCode, q Question) (Permit, error) {
+	q.Actor, q.Party, q.Own, q.Now = who.Actor, who.party, who.own, g.Clock()
+	if who.attested != 0 && q.Facts.Person != who.attested {
+		q.Facts = Facts{} // a token bound to one patient brings no other person's grants
+	}
+	d, err := g.Decider.Decide(ctx, q)
+	if err != nil {
+		return Permit{}, Failed("gateway.permit", Unavailable, err)
+	}
+	d.Scope = d.Scope.bounded(q)
+	if who.attested != 0 {
+		d.Scope.Self, d.Scope.Person = true, who.attested
+		if d.Scope.Join != nil {
+			join := *d.Scope.Join
+			join.Person = who.attested
+			d.Scope.Join = &join
+		}
+	}
+	return Permit{decision: d, code: code, actor: who.Actor, party: who.party}, nil
+}
+
+// bounded holds a scope to its question, whatever the policy answered: terms only about the one
+// person asked about, a join only where nobody was named.
+func (s Scope) bounded(q Question) Scope {
+	s.Directory = true
+	if q.Action == WriteAction || !q.Named || q.Facts.Person <= 0 {
+		s.Terms = nil
+	}
+	if q.Named || q.Action != ReadAction {
+		s.Join = nil
+	}
+	if q.Named && !s.Self {
+		s.Person = q.Facts.Person
+	}
+	if s.Self && s.Person <= 0 {
+		s.Person = nobody
+	}
+	if q.Named && q.Facts.Person <= 0 {
+		s.Fetched = false
+	}
+	return s
+}
+
+// directoryPermit reaches the directory, which every authenticated party reads.
+func directoryPermit(who asked, code InteractionCode) Permit {
+	return Permit{
+		decision: Decision{Effect: Allow, Scope: Scope{Directory: true}},
+		code:     code, actor: who.Actor, party: who.party,
+	}
+}
+
+// checked recomputes in Go what the store found in SQL. A difference is a broken promise: nothing
+// is released, whichever of the two said no.
+func (p Permit) checked(r Record) error {
+	const op = "gateway.check"
+	scope := p.Scope()
+	if r.Reference.Type == "AuditEvent" {
+		if !scope.Ledger.reaches(r) {
+			return Failed(op, Internal, errNotCovered)
+		}
+		return nil
+	}
+	covered, ok := scope.Releases(r)
+	if !ok {
+		return Failed(op, Internal, errNotCovered)
+	}
+	crossing := !IsDirectory(r.Reference.Type) && !scope.owns(r) && r.Fetched == 0
+	if crossing && covered != r.Covered {
+		return Failed(op, Internal, errCoverDiffers)
+	}
+	return nil
+}
+
+// citations gives what a release stands on: every permit that touches the record and covers a
+// label of it.
+func (p Permit) citations(r Record) []Citation {
+	scope := p.Scope()
+	if scope.owns(r) {
+		return nil
+	}
+	_, sent := r.sentTo(scope.Own)
+	var cited []Citation
+	for i := range scope.Terms {
+		t := &scope.Terms[i]
+		if t.Effect != Allow || t.Sent != sent || t.Mask&r.Labels == 0 || !t.touches(r) {
+			continue
+		}
+		if t.Citation >= 0 && t.Citation < len(p.decision.Citations) {
+			if c := p.decision.Citations[t.Citation]; !slices.Contains(cited, c) {
+				cited = append(cited, c)
+			}
+		}
+	}
+	return cited
+}
+
+// fetched tells which version now belongs to the receiver's own journal: a record that came by
+// message and was read.
+func (p Permit) fetched(r Record) (FetchedVersion, bool) {
+	scope := p.Scope()
+	if _, sent := r.sentTo(scope.Own); !sent || r.Fetched != 0 || scope.owns(r) {
+		return FetchedVersion{}, false
+	}
+	covered, _ := scope.Releases(r)
+	return FetchedVersion{Party: scope.Own, Record: r.Reference, Mask: covered}, true
+}
+
+// entry begins a line of the ledger.
+func (g *Gateway) entry(who asked, code InteractionCode, outcome AuditOutcome, person PersonID) (AuditEntry, error) {
+	id, err := newID(g.Random)
+	if err != nil {
+		return AuditEntry{}, err
+	}
+	if person < 0 {
+		person = 0
+	}
+	return AuditEntry{
+		ID: id, Recorded: g.Clock(), Interaction: code, Outcome: outcome, Actor: who.Actor,
+		Party: who.party, Person: person, Policy: g.Decider.Revision(),
+	}, nil
+}
+
+// record makes entries durable before anything leaves.
+func (g *Gateway) record(ctx context.Context, entries []AuditEntry, fetched []FetchedVersion) error {
+	if err := g.Store.Record(ctx, entries, fetched); err != nil {
+		return Failed("gateway.record", Unavailable, err)
+	}
+	return nil
+}
+
+func forbidden(op, code string) *Error {
+	return Fault(op, Forbidden, fhir.Issue{Severity: "error", Type: "forbidden", Code: code})
+}

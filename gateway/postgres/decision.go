@@ -1,0 +1,105 @@
+package postgres
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/sluse/sluse/gateway"
+	"github.com/sluse/sluse/gateway/fhir"
+)
+
+// A record's person: its own, or for a Binary that of the record named as its securityContext. An
+// AuditEvent's is that of the access. Each statement gives one row, whatever there is.
+const (
+	factsOfSQL = `select coalesce(f.person, 0), coalesce(e.epoch, 0), coalesce(e.grants, '')
+from (select (select case when r.type = 'Binary' then
+          (select x.person from resource x where x.type = r.context_type and x.id = r.context_id
+             and x.custodian = r.custodian and not x.deleted)
+        else r.person end
+      from resource r where r.type = $1 and r.id = $2) as person) f
+left join epoch e on e.person = f.person`
+
+	factsOfEventSQL = `select coalesce(f.person, 0), coalesce(e.epoch, 0), coalesce(e.grants, '')
+from (select (select l.person from ledger l where $1::text = 'AuditEvent' and l.id = $2) as person) f
+left join epoch e on e.person = f.person`
+
+	factsAboutSQL = `select coalesce(f.person, 0), coalesce(e.epoch, 0), coalesce(e.grants, ''), coalesce(f.own, false)
+from (select 1) one
+left join lateral (
+  select p.person, true as own from person p where p.nin = $3::bytea
+  union all
+  select r.person, r.custodian = $2 as own from resource r
+  where $3::bytea is null and r.type = 'Patient' and r.id = $1
+  limit 1) f on true
+left join epoch e on e.person = f.person`
+
+	factsForSQL = `select e.person, e.epoch, e.grants from epoch e where e.person = any($1::bigint[]) order by e.person`
+
+	// lockEpochSQL keeps what a decision rests on as it is until the transaction ends. In a
+	// transaction that began before the epoch was raised it fails, and the transaction runs again.
+	lockEpochSQL = `select e.epoch from epoch e where e.person = any($1::bigint[]) order by e.person for share`
+)
+
+// FactsOf resolves a record to its person, and that person to epoch and grants.
+func (v *view) FactsOf(ctx context.Context, record fhir.Reference) (gateway.Facts, error) {
+	const op = "postgres.factsof"
+	sql := factsOfSQL
+	if record.Type == "AuditEvent" {
+		sql = factsOfEventSQL
+	}
+	var f gateway.Facts
+	err := v.tx.QueryRow(ctx, sql, string(record.Type), string(record.ID)).Scan(&f.Person, &f.Epoch, &f.Grants)
+	if err != nil {
+		return gateway.Facts{}, failure(op, err)
+	}
+	return f, v.hold(ctx, op, f.Person)
+}
+
+// FactsAbout resolves a patient named by a Patient reference or by national number.
+func (v *view) FactsAbout(ctx context.Context, party gateway.HERID, s gateway.Subject) (f gateway.Facts, own bool, err error) {
+	const op = "postgres.factsabout"
+	err = v.tx.QueryRow(ctx, factsAboutSQL, string(s.Patient.ID), string(party), v.store.keys.nin(s.NIN)).
+		Scan(&f.Person, &f.Epoch, &f.Grants, &own)
+	if err != nil {
+		return gateway.Facts{}, false, failure(op, err)
+	}
+	return f, own, v.hold(ctx, op, f.Person)
+}
+
+// FactsFor gives the facts of persons already found.
+func (v *view) FactsFor(ctx context.Context, persons []gateway.PersonID) ([]gateway.Facts, error) {
+	const op = "postgres.factsfor"
+	ids := make([]int64, len(persons))
+	for i, p := range persons {
+		ids[i] = int64(p)
+	}
+	rows, err := v.tx.Query(ctx, factsForSQL, ids)
+	if err != nil {
+		return nil, failure(op, err)
+	}
+	facts, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (f gateway.Facts, err error) {
+		err = row.Scan(&f.Person, &f.Epoch, &f.Grants)
+		return f, err
+	})
+	if err != nil {
+		return nil, failure(op, err)
+	}
+	return facts, v.hold(ctx, op, persons...)
+}
+
+// hold locks the epochs that a decision of a Tx rests on. In a Tx the statement runs for nobody
+// too, so that an unknown record takes the same way as a hidden one.
+func (v *view) hold(ctx context.Context, op string, persons ...gateway.PersonID) error {
+	if !v.writes {
+		return nil
+	}
+	ids := make([]int64, len(persons))
+	for i, p := range persons {
+		ids[i] = int64(p)
+	}
+	if _, err := v.tx.Exec(ctx, lockEpochSQL, ids); err != nil {
+		return failure(op, err)
+	}
+	return nil
+}

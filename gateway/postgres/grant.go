@@ -1,0 +1,157 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/sluse/sluse/gateway"
+	"github.com/sluse/sluse/gateway/fhir"
+)
+
+var errNobody = errors.New("grants without a person")
+
+const (
+	oldGrantsSQL = `select g.person from consent_grants g where g.consent = $1 for update`
+
+	clearGrantsSQL = `with g as (delete from grant_ where consent = $1),
+t as (delete from consent_team where consent = $1)
+delete from consent_grants where consent = $1`
+
+	keepGrantsSQL = `insert into consent_grants (consent, version, person, grants) values ($1, $2, $3, $4)`
+
+	keepTeamsSQL = `insert into consent_team (consent, team, version)
+select $1, v.team, v.version from unnest($2::text[], $3::text[]) as v(team, version) on conflict do nothing`
+
+	grantSQL = `insert into grant_ (person, labels, low, high, starts, ends, allow, objection, consent, version, path, law,
+  paragraph, custodians, recipients, roles, purposes, actions, types, items)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)`
+
+	// raiseSQL locks the epochs in one order and raises them.
+	raiseSQL = `insert into epoch (person, epoch) select p, 1 from unnest($1::bigint[]) as v(p) order by p
+on conflict (person) do update set epoch = epoch.epoch + 1`
+
+	storedGrantsSQL = `select g.grants from consent_grants g where g.person = $1 order by g.consent`
+
+	keepEpochSQL = `update epoch set grants = $2 where person = $1`
+)
+
+// PutGrants replaces the grants of a Consent by those of its new version, keeps the CareTeam
+// versions it was stored with, and raises the person's epoch; that of an earlier person too.
+func (t *Tx) PutGrants(ctx context.Context, person gateway.PersonID, consent fhir.Reference, grants []gateway.Grant, teams []fhir.Reference) error {
+	const op = "postgres.putgrants"
+	var was gateway.PersonID
+	err := t.tx.QueryRow(ctx, oldGrantsSQL, string(consent.ID)).Scan(&was)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return failure(op, err)
+	}
+	if person <= 0 && len(grants) > 0 {
+		return gateway.Failed(op, gateway.Internal, errNobody)
+	}
+	stored, err := gateway.EncodeGrants(grants)
+	if err != nil {
+		return gateway.Failed(op, gateway.Internal, err)
+	}
+	var b pgx.Batch
+	b.Queue(clearGrantsSQL, string(consent.ID))
+	if person > 0 && len(grants)+len(teams) > 0 {
+		b.Queue(keepGrantsSQL, string(consent.ID), consent.Version, int64(person), compress(stored))
+		for i := range grants {
+			queueGrant(&b, person, consent, &grants[i])
+		}
+		var ids, versions []string
+		for _, team := range teams {
+			ids, versions = append(ids, string(team.ID)), append(versions, team.Version)
+		}
+		b.Queue(keepTeamsSQL, string(consent.ID), ids, versions)
+	}
+	if err := t.tx.SendBatch(ctx, &b).Close(); err != nil {
+		return failure(op, err)
+	}
+	return t.raise(ctx, op, was, person)
+}
+
+func queueGrant(b *pgx.Batch, person gateway.PersonID, consent fhir.Reference, g *gateway.Grant) {
+	var items []string
+	if !g.Items.Any {
+		items = make([]string, 0, len(g.Items.Of))
+		for _, i := range g.Items.Of {
+			items = append(items, i.String())
+		}
+	}
+	b.Queue(grantSQL, int64(person), int64(g.Labels), moment(g.DataLow), moment(g.DataHigh), moment(g.Start), endless(g.End), //nolint:gosec // fewer than 63 bits
+		g.Effect == gateway.Allow, g.Objection, string(consent.ID), consent.Version, g.Path, g.Law, g.Paragraph,
+		members(g.Custodians), members(g.Recipients), members(g.Roles), members(g.Purposes), members(g.Actions), members(g.Types), items)
+}
+
+// raise raises the epochs of the persons and writes anew the grants that lie beside them.
+func (t *Tx) raise(ctx context.Context, op string, persons ...gateway.PersonID) error {
+	var ids []int64
+	for _, p := range persons {
+		if p > 0 && !slices.Contains(ids, int64(p)) {
+			ids = append(ids, int64(p))
+		}
+	}
+	if _, err := t.tx.Exec(ctx, raiseSQL, ids); err != nil {
+		return failure(op, err)
+	}
+	for _, id := range ids {
+		rows, err := t.tx.Query(ctx, storedGrantsSQL, id)
+		if err != nil {
+			return failure(op, err)
+		}
+		lists, err := pgx.CollectRows(rows, pgx.RowTo[[]byte])
+		if err != nil {
+			return failure(op, err)
+		}
+		var all []gateway.Grant
+		for _, list := range lists {
+			encoded, err := expand(op, list)
+			if err != nil {
+				return err
+			}
+			grants, err := gateway.DecodeGrants(encoded)
+			if err != nil {
+				return gateway.Failed(op, gateway.Internal, err)
+			}
+			all = append(all, grants...)
+		}
+		encoded, err := gateway.EncodeGrants(all)
+		if err != nil {
+			return gateway.Failed(op, gateway.Internal, err)
+		}
+		if _, err := t.tx.Exec(ctx, keepEpochSQL, id, encoded); err != nil {
+			return failure(op, err)
+		}
+	}
+	return nil
+}
+
+const consentsNamingSQL = `select r.id, r.version, coalesce(r.person, 0), r.custodian, r.body, t.version
+from consent_team t
+join resource r on r.type = 'Consent' and r.id = t.consent and not r.deleted
+where t.team = $1 order by r.id`
+
+// ConsentsNaming lists Consents whose grants rest on the CareTeam.
+func (t *Tx) ConsentsNaming(ctx context.Context, team fhir.Reference) ([]gateway.StoredConsent, error) {
+	const op = "postgres.consentsnaming"
+	rows, err := t.tx.Query(ctx, consentsNamingSQL, string(team.ID))
+	if err != nil {
+		return nil, failure(op, err)
+	}
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (gateway.StoredConsent, error) {
+		c := gateway.StoredConsent{
+			Consent: fhir.Reference{Type: "Consent"}, Team: fhir.Reference{Type: team.Type, ID: team.ID},
+		}
+		var stored []byte
+		if err := row.Scan(&c.Consent.ID, &c.Consent.Version, &c.Person, &c.Custodian, &stored, &c.Team.Version); err != nil {
+			return c, err
+		}
+		var err error
+		c.Body, err = expand(op, stored)
+		return c, err
+	})
+	return list, failure(op, err)
+}

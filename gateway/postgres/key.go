@@ -1,0 +1,59 @@
+package postgres
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/binary"
+	"hash"
+	"sync"
+
+	"github.com/sluse/sluse/gateway"
+)
+
+// keyring makes the keyed hashes of the store. Without the key nobody can tell which national
+// number or which code a hash stands for, nor craft two values with the same one.
+type keyring struct {
+	nins   [32]byte
+	tokens *sync.Pool // of hash.Hash, keyed
+}
+
+func newKeyring(key [32]byte) keyring {
+	tokens := derived(key, "sluse token")
+	return keyring{
+		nins:   derived(key, "sluse nin"),
+		tokens: &sync.Pool{New: func() any { return hmac.New(sha256.New, tokens[:]) }},
+	}
+}
+
+func derived(key [32]byte, purpose string) [32]byte {
+	m := hmac.New(sha256.New, key[:])
+	m.Write([]byte(purpose))
+	return [32]byte(m.Sum(nil))
+}
+
+// nin hashes a national identity number: HMAC-SHA256, whole.
+func (k keyring) nin(n gateway.NIN) []byte {
+	if n.IsZero() {
+		return nil
+	}
+	m := hmac.New(sha256.New, k.nins[:])
+	m.Write([]byte(n.Reveal()))
+	return m.Sum(nil)
+}
+
+// token hashes the parts of a search value, each with its length before it: HMAC-SHA256, cut to
+// 64 bits.
+func (k keyring) token(parts ...string) int64 {
+	m := k.tokens.Get().(hash.Hash) //nolint:errcheck,forcetypeassert // the pool holds nothing else
+	defer k.tokens.Put(m)
+	m.Reset()
+	var b [512]byte
+	buf := b[:0]
+	for _, p := range parts {
+		buf = binary.BigEndian.AppendUint32(buf, uint32(len(p)))
+		buf = append(buf, p...)
+	}
+	m.Write(buf)
+	var sum [sha256.Size]byte
+	return int64(binary.BigEndian.Uint64(m.Sum(sum[:0]))) //nolint:gosec // all 64 bits are wanted
+}

@@ -1,0 +1,217 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/sluse/sluse/gateway"
+)
+
+const deliverSQL = `
+insert into mailbox (party, receiver, message, generated, person, apprec, withheld)
+values ($1, $2, $3, $4, $5, $6, $7)
+on conflict (party, message, receiver) do nothing`
+
+// Deliver lays a message in a receiver's mailbox.
+func (t *Tx) Deliver(ctx context.Context, e gateway.Envelope) error {
+	generated, withheld := e.Message.Generated, e.Withheld
+	if generated.IsZero() {
+		generated = e.Message.At
+	}
+	if withheld == nil {
+		withheld = []string{}
+	}
+	_, err := t.tx.Exec(ctx, deliverSQL, string(e.Party), string(e.Receiver), string(e.Message.ID), generated,
+		orNobody(e.Person), e.AppRec, withheld)
+	if err != nil {
+		return failure("postgres.deliver", err)
+	}
+	return nil
+}
+
+const answerSQL = `
+insert into apprec (message, receiver, status, errors, document, at) values ($1, $2, $3, $4, $5, $6)
+on conflict (message, receiver) do nothing`
+
+// Answer keeps the one AppRec of a receiver for a message.
+func (t *Tx) Answer(ctx context.Context, m gateway.MessageID, receiver gateway.HERID, status gateway.AppRecStatus, errs []gateway.AppRecError, document gateway.MessageID) (bool, error) {
+	const op = "postgres.answer"
+	if errs == nil {
+		errs = []gateway.AppRecError{}
+	}
+	list, err := json.Marshal(errs)
+	if err != nil {
+		return false, gateway.Failed(op, gateway.Internal, err)
+	}
+	tag, err := t.tx.Exec(ctx, answerSQL, string(m), string(receiver), int16(status), list, string(document), t.store.clock())
+	if err != nil {
+		return false, failure(op, err)
+	}
+	return tag.RowsAffected() == 1, nil
+}
+
+const entryColumns = messageColumns + `, b.key, b.party, b.receiver, coalesce(b.person, 0), b.apprec, b.withheld, b.read,
+  b.generated, b.fetched, m.content`
+
+type entryRow struct {
+	messageRow
+	e                gateway.Envelope
+	listed           time.Time
+	fetched, content []byte
+}
+
+func (r *entryRow) targets() []any {
+	return append(r.messageRow.targets(),
+		&r.e.Key, &r.e.Party, &r.e.Receiver, &r.e.Person, &r.e.AppRec, &r.e.Withheld, &r.e.Read, &r.listed, &r.fetched, &r.content)
+}
+
+func (t *Tx) envelopes(ctx context.Context, op, statement string, args ...any) ([]gateway.Envelope, error) {
+	rows, err := t.tx.Query(ctx, statement, args...)
+	if err != nil {
+		return nil, failure(op, err)
+	}
+	defer rows.Close()
+	var list []gateway.Envelope
+	for rows.Next() {
+		var r entryRow
+		if err := rows.Scan(r.targets()...); err != nil {
+			return nil, failure(op, err)
+		}
+		e := r.e
+		if e.Message, err = r.message(op); err != nil {
+			return nil, err
+		}
+		e.Message.Generated = r.listed
+		if r.fetched != nil {
+			if e.Fetched, err = expand(op, r.fetched); err != nil {
+				return nil, err
+			}
+		}
+		if len(r.content) > 0 {
+			if err := json.Unmarshal(r.content, &e.Content); err != nil {
+				return nil, gateway.Failed(op, gateway.Internal, err)
+			}
+		}
+		list = append(list, e)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, failure(op, err)
+	}
+	return list, nil
+}
+
+const unreadUpSQL = `
+select ` + entryColumns + ` from mailbox b join message m on m.id = b.message
+where not b.read and b.party = $7 and b.receiver = any($1) and ($2 = '' or m.sender = $2) and ($3 = '' or m.msg_id = $3)
+  and ($4::timestamptz is null or (b.generated, b.key) > ($4, $5))
+order by b.generated, b.key limit $6`
+
+const unreadDownSQL = `
+select ` + entryColumns + ` from mailbox b join message m on m.id = b.message
+where not b.read and b.party = $7 and b.receiver = any($1) and ($2 = '' or m.sender = $2) and ($3 = '' or m.msg_id = $3)
+  and ($4::timestamptz is null or (b.generated, b.key) < ($4, $5))
+order by b.generated desc, b.key desc limit $6`
+
+// Unread lists entries of mailboxes, by time of generation.
+func (t *Tx) Unread(ctx context.Context, q gateway.MailQuery) ([]gateway.Envelope, error) {
+	statement := unreadUpSQL
+	if q.Descending {
+		statement = unreadDownSQL
+	}
+	receivers := make([]string, len(q.Receivers))
+	for i, r := range q.Receivers {
+		receivers[i] = string(r)
+	}
+	return t.envelopes(ctx, "postgres.unread", statement,
+		receivers, string(q.Sender), string(q.MsgID), instant(q.AfterAt), q.AfterKey, q.Limit, string(q.Party))
+}
+
+const entriesSQL = `
+select ` + entryColumns + ` from mailbox b join message m on m.id = b.message
+where b.party = $2 and b.message = $1 order by b.key`
+
+// Entries gives the entries of one message for the receivers of a party.
+func (t *Tx) Entries(ctx context.Context, id gateway.MessageID, party gateway.HERID) ([]gateway.Envelope, error) {
+	return t.envelopes(ctx, "postgres.entries", entriesSQL, string(id), string(party))
+}
+
+const originalSQL = `
+select ` + entryColumns + ` from mailbox b join message m on m.id = b.message
+where m.sender = $1 and m.msg_id = $2 and b.receiver = $3 and not b.apprec order by b.key limit 1`
+
+// Original finds the message that an AppRec answers.
+func (t *Tx) Original(ctx context.Context, sender gateway.HERID, id gateway.MsgID, receiver gateway.HERID) (gateway.Envelope, error) {
+	const op = "postgres.original"
+	list, err := t.envelopes(ctx, op, originalSQL, string(sender), string(id), string(receiver))
+	if err != nil {
+		return gateway.Envelope{}, err
+	}
+	if len(list) == 0 {
+		return gateway.Envelope{}, absent(op)
+	}
+	return list[0], nil
+}
+
+const statusesSQL = `
+select r.value->>'HERID', b.key is not null, b.fetched_at is not null, coalesce(a.status, 0), coalesce(a.errors, '[]'::jsonb)
+from message m
+cross join lateral jsonb_array_elements(m.receivers) with ordinality r (value, place)
+left join mailbox b on b.message = m.id and b.receiver = r.value->>'HERID'
+left join apprec a on a.message = m.id and a.receiver = r.value->>'HERID'
+where m.id = $1 order by r.place`
+
+// Statuses tells how it went with each receiver.
+func (t *Tx) Statuses(ctx context.Context, id gateway.MessageID) ([]gateway.DeliveryStatus, error) {
+	const op = "postgres.statuses"
+	rows, err := t.tx.Query(ctx, statusesSQL, string(id))
+	if err != nil {
+		return nil, failure(op, err)
+	}
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (s gateway.DeliveryStatus, err error) {
+		var errs []byte
+		if err := row.Scan(&s.Receiver, &s.Delivered, &s.Fetched, &s.Status, &errs); err != nil {
+			return s, err
+		}
+		return s, json.Unmarshal(errs, &s.Errors)
+	})
+	if err != nil {
+		return nil, failure(op, err)
+	}
+	return list, nil
+}
+
+const markReadSQL = `update mailbox set read = true where message = $1 and receiver = $2`
+
+// MarkRead takes an entry off the list of unread ones.
+func (t *Tx) MarkRead(ctx context.Context, id gateway.MessageID, receiver gateway.HERID) error {
+	const op = "postgres.markread"
+	tag, err := t.tx.Exec(ctx, markReadSQL, string(id), string(receiver))
+	if err != nil {
+		return failure(op, err)
+	}
+	if tag.RowsAffected() == 0 {
+		return absent(op)
+	}
+	return nil
+}
+
+const keepFetchedDocumentSQL = `update mailbox set fetched = $2, fetched_at = $3 where key = $1 and fetched is null`
+
+// Fetch keeps the bytes that a receiver fetched, the first time, and which versions it now has.
+func (t *Tx) Fetch(ctx context.Context, key int64, document []byte, versions []gateway.FetchedVersion) error {
+	const op = "postgres.fetch"
+	tag, err := t.tx.Exec(ctx, keepFetchedDocumentSQL, key, compress(document), t.store.clock())
+	if err != nil {
+		return failure(op, err)
+	}
+	if tag.RowsAffected() != 1 {
+		return gateway.Failed(op, gateway.Internal, errFetched)
+	}
+	return t.keepFetched(ctx, op, versions)
+}
+
+var errFetched = errors.New("the document was fetched before")

@@ -1,0 +1,317 @@
+package postgres
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/sluse/sluse/gateway"
+	"github.com/sluse/sluse/gateway/fhir"
+)
+
+// actorRow is what a message keeps of who handed it in: nothing that tells of a patient.
+type actorRow struct {
+	Kind         gateway.Kind
+	Party, Unit  gateway.HERID
+	Practitioner gateway.HPRNumber
+	Name, Role   string
+	Purpose      gateway.Purpose
+	Reason       string
+	Client       string
+	TokenID      string
+}
+
+func actorJSON(a gateway.Actor) ([]byte, error) {
+	return json.Marshal(actorRow{
+		a.Kind, a.Party, a.Unit, a.Practitioner, a.Name, a.Role, a.Purpose, a.Reason, a.Client, a.TokenID,
+	})
+}
+
+func (r actorRow) actor() gateway.Actor {
+	return gateway.Actor{
+		Kind: r.Kind, Party: r.Party, Unit: r.Unit, Practitioner: r.Practitioner, Name: r.Name, Role: r.Role,
+		Purpose: r.Purpose, Reason: r.Reason, Client: r.Client, TokenID: r.TokenID,
+	}
+}
+
+const insertMessageSQL = `
+insert into message (id, party, sender, msg_id, kind, kind_name, receivers, conversation, parent, generated, gen_date,
+  claimed_at, state, digest, document, actor, person, content, next_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $12)
+on conflict (party, sender, msg_id) do nothing`
+
+// insert writes the row of a message; false when one is there under its name.
+func (t *Tx) insert(ctx context.Context, op string, m gateway.Message, person gateway.PersonID, content *gateway.Content) (bool, error) {
+	receivers, err := json.Marshal(m.Receivers)
+	if err != nil {
+		return false, gateway.Failed(op, gateway.Internal, err)
+	}
+	actor, err := actorJSON(m.Actor)
+	if err != nil {
+		return false, gateway.Failed(op, gateway.Internal, err)
+	}
+	var kept []byte
+	if content != nil {
+		if kept, err = json.Marshal(content); err != nil {
+			return false, gateway.Failed(op, gateway.Internal, err)
+		}
+	}
+	tag, err := t.tx.Exec(ctx, insertMessageSQL,
+		string(m.ID), string(m.Party), string(m.Sender.HERID), string(m.MsgID), m.Kind, m.KindName, receivers,
+		orNull(m.Conversation), orNull(m.Parent), instant(m.Generated), orNull(m.GenDate), m.At, string(m.State),
+		m.Digest[:], compress(m.Document), actor, orNobody(person), kept)
+	if err != nil {
+		return false, failure(op, err)
+	}
+	return tag.RowsAffected() == 1, nil
+}
+
+const claimedSQL = `select id::text, state, digest from message where party = $1 and sender = $2 and msg_id = $3`
+
+// A repetition finds its AppRec again as unread: whoever sends anew has not seen it.
+const remindSQL = `
+update mailbox set read = false
+where read and party = $2 and message in (select document from apprec where message = $1)`
+
+// Claim keeps the raw message under (sender, MsgId) for ever.
+func (t *Tx) Claim(ctx context.Context, m gateway.Message) (gateway.Receipt, error) {
+	const op = "postgres.claim"
+	first, err := t.insert(ctx, op, m, 0, nil)
+	if err != nil {
+		return gateway.Receipt{}, err
+	}
+	if first {
+		return gateway.Receipt{ID: m.ID, State: m.State}, nil
+	}
+	var id, state string
+	var digest []byte
+	err = t.tx.QueryRow(ctx, claimedSQL, string(m.Party), string(m.Sender.HERID), string(m.MsgID)).Scan(&id, &state, &digest)
+	if err != nil {
+		return gateway.Receipt{}, failure(op, err)
+	}
+	if !bytes.Equal(digest, m.Digest[:]) {
+		return gateway.Receipt{}, gateway.Fault(op, gateway.Conflict,
+			fhir.Issue{Severity: "error", Type: "conflict", Code: "message.other-bytes"})
+	}
+	if _, err := t.tx.Exec(ctx, remindSQL, id, string(m.Party)); err != nil {
+		return gateway.Receipt{}, failure(op, err)
+	}
+	return gateway.Receipt{ID: gateway.MessageID(id), State: gateway.MessageState(state), Repeated: true}, nil
+}
+
+// Lay keeps a message that Sluse itself wrote.
+func (t *Tx) Lay(ctx context.Context, m gateway.Message, person gateway.PersonID, c gateway.Content) error {
+	const op = "postgres.lay"
+	first, err := t.insert(ctx, op, m, person, &c)
+	if err != nil {
+		return err
+	}
+	if !first {
+		return gateway.Fault(op, gateway.Conflict, fhir.Issue{Severity: "error", Type: "conflict", Code: "message.other-bytes"})
+	}
+	return t.link(ctx, op, m.ID, c)
+}
+
+const linkSQL = `
+insert into message_record (type, id, message) select * from unnest($1::text[], $2::text[], $3::uuid[])
+on conflict do nothing`
+
+func (t *Tx) link(ctx context.Context, op string, id gateway.MessageID, c gateway.Content) error {
+	if len(c.Resources) == 0 {
+		return nil
+	}
+	var types, ids, messages []string
+	for _, r := range c.Resources {
+		types, ids, messages = append(types, string(r.Record.Type)), append(ids, string(r.Record.ID)), append(messages, string(id))
+	}
+	if _, err := t.tx.Exec(ctx, linkSQL, types, ids, messages); err != nil {
+		return failure(op, err)
+	}
+	return nil
+}
+
+const pendingSQL = `
+select id::text from message where state = 'received' and next_at <= $1 order by next_at, claimed_at limit $2`
+
+// Pending lists messages whose bytes are here and whose effect is not.
+func (t *Tx) Pending(ctx context.Context, now time.Time, limit int) ([]gateway.MessageID, error) {
+	const op = "postgres.pending"
+	rows, err := t.tx.Query(ctx, pendingSQL, now, limit)
+	if err != nil {
+		return nil, failure(op, err)
+	}
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[gateway.MessageID])
+	if err != nil {
+		return nil, failure(op, err)
+	}
+	return ids, nil
+}
+
+const messageColumns = `m.id::text, m.party, m.sender, m.msg_id, m.kind, coalesce(m.kind_name, ''), m.receivers,
+  coalesce(m.conversation, ''), coalesce(m.parent, ''), m.generated, coalesce(m.gen_date, ''), m.claimed_at, m.state,
+  m.digest, m.document, m.actor`
+
+// messageRow receives messageColumns.
+type messageRow struct {
+	m                          gateway.Message
+	receivers, actor, document []byte
+	digest                     []byte
+	generated                  *time.Time
+}
+
+func (r *messageRow) targets() []any {
+	m := &r.m
+	return []any{
+		&m.ID, &m.Party, &m.Sender.HERID, &m.MsgID, &m.Kind, &m.KindName, &r.receivers, &m.Conversation, &m.Parent,
+		&r.generated, &m.GenDate, &m.At, &m.State, &r.digest, &r.document, &r.actor,
+	}
+}
+
+func (r *messageRow) message(op string) (gateway.Message, error) {
+	m := r.m
+	if r.generated != nil {
+		m.Generated = *r.generated
+	}
+	copy(m.Digest[:], r.digest)
+	if err := json.Unmarshal(r.receivers, &m.Receivers); err != nil {
+		return m, gateway.Failed(op, gateway.Internal, err)
+	}
+	var a actorRow
+	if err := json.Unmarshal(r.actor, &a); err != nil {
+		return m, gateway.Failed(op, gateway.Internal, err)
+	}
+	m.Actor = a.actor()
+	var err error
+	if len(r.document) > 0 {
+		m.Document, err = expand(op, r.document)
+	}
+	return m, err
+}
+
+const takeSQL = `select ` + messageColumns + ` from message m where m.id = $1 and m.state = 'received' for update`
+
+// Take locks a claimed message until the transaction ends.
+func (t *Tx) Take(ctx context.Context, id gateway.MessageID) (gateway.Message, error) {
+	return t.message(ctx, "postgres.take", takeSQL, string(id))
+}
+
+const sentSQL = `select ` + messageColumns + ` from message m where m.id = $1 and m.party = $2`
+
+// Sent gives a message of the party that handed it in.
+func (t *Tx) Sent(ctx context.Context, id gateway.MessageID, party gateway.HERID) (gateway.Message, error) {
+	return t.message(ctx, "postgres.sent", sentSQL, string(id), string(party))
+}
+
+func (t *Tx) message(ctx context.Context, op, statement string, args ...any) (gateway.Message, error) {
+	var r messageRow
+	if err := t.tx.QueryRow(ctx, statement, args...).Scan(r.targets()...); err != nil {
+		if errors.Is(err, pgx.ErrNoRows) {
+			return gateway.Message{}, absent(op)
+		}
+		return gateway.Message{}, failure(op, err)
+	}
+	return r.message(op)
+}
+
+const postponeSQL = `update message set tries = tries + 1, next_at = $2 where id = $1 and state = 'received' returning tries`
+
+// Postpone counts a failed try.
+func (t *Tx) Postpone(ctx context.Context, id gateway.MessageID, next time.Time) (int, error) {
+	var tries int
+	if err := t.tx.QueryRow(ctx, postponeSQL, string(id), next).Scan(&tries); err != nil {
+		return 0, failure("postgres.postpone", err)
+	}
+	return tries, nil
+}
+
+const serializeSQL = `
+insert into message_turn (key, turn) values ($1, 1) on conflict (key) do update set turn = message_turn.turn + 1`
+
+// Serialize makes transactions with the same key follow each other. The key may hold a national
+// identifier: only its keyed hash is kept.
+func (t *Tx) Serialize(ctx context.Context, key string) error {
+	h := t.store.keys.token("message-turn", key)
+	b := make([]byte, 0, 8)
+	for i := range 8 {
+		b = append(b, byte(uint64(h)>>(8*i)))
+	}
+	if _, err := t.tx.Exec(ctx, serializeSQL, b); err != nil {
+		return failure("postgres.serialize", err)
+	}
+	return nil
+}
+
+const settleSQL = `update message set state = $2, person = $3, content = $4, change = $5 where id = $1 and state = 'received'`
+
+// Settle ends the work on a message and keeps what it consists of.
+func (t *Tx) Settle(ctx context.Context, m gateway.Message, person gateway.PersonID, c gateway.Content, s gateway.MessageState) error {
+	const op = "postgres.settle"
+	content, err := json.Marshal(c)
+	if err != nil {
+		return gateway.Failed(op, gateway.Internal, err)
+	}
+	tag, err := t.tx.Exec(ctx, settleSQL, string(m.ID), string(s), orNobody(person), content, orNull(string(m.Change)))
+	if err != nil {
+		return failure(op, err)
+	}
+	if tag.RowsAffected() != 1 {
+		return gateway.Failed(op, gateway.Internal, errors.New("message was not taken"))
+	}
+	return t.link(ctx, op, m.ID, c)
+}
+
+const settledSQL = `
+select ` + messageColumns + `, coalesce(m.person, 0), m.content from message m
+where m.party = $1 and m.msg_id = $2 and m.state in ('acknowledged', 'rejected') and m.content is not null`
+
+// Settled gives messages of the party by MsgId with what they consist of.
+func (t *Tx) Settled(ctx context.Context, party gateway.HERID, id gateway.MsgID) ([]gateway.Envelope, error) {
+	const op = "postgres.settled"
+	rows, err := t.tx.Query(ctx, settledSQL, string(party), string(id))
+	if err != nil {
+		return nil, failure(op, err)
+	}
+	defer rows.Close()
+	var list []gateway.Envelope
+	for rows.Next() {
+		var r messageRow
+		var e gateway.Envelope
+		var content []byte
+		if err := rows.Scan(append(r.targets(), &e.Person, &content)...); err != nil {
+			return nil, failure(op, err)
+		}
+		if err := json.Unmarshal(content, &e.Content); err != nil {
+			return nil, gateway.Failed(op, gateway.Internal, err)
+		}
+		if e.Message, err = r.message(op); err != nil {
+			return nil, err
+		}
+		list = append(list, e)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, failure(op, err)
+	}
+	return list, nil
+}
+
+const followersSQL = `
+select change from message
+where party = $1 and parent = $2 and change in ('change', 'cancel') and coalesce(person, 0) = $3 order by claimed_at`
+
+// Followers tells what settled messages of the party about the person do to the message.
+func (t *Tx) Followers(ctx context.Context, party gateway.HERID, id gateway.MsgID, person gateway.PersonID) ([]gateway.Change, error) {
+	const op = "postgres.followers"
+	rows, err := t.tx.Query(ctx, followersSQL, string(party), string(id), int64(max(person, 0)))
+	if err != nil {
+		return nil, failure(op, err)
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowTo[gateway.Change])
+	if err != nil {
+		return nil, failure(op, err)
+	}
+	return list, nil
+}

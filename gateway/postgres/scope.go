@@ -1,0 +1,245 @@
+package postgres
+
+import (
+	"slices"
+	"strconv"
+
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/sluse/sluse/gateway"
+	"github.com/sluse/sluse/gateway/fhir"
+)
+
+// arguments collects the bound parameters of one statement. Nothing of a scope or a search ever
+// becomes text of a statement; only its place does.
+type arguments struct{ values []any }
+
+// bind adds a value and gives its place, "$3".
+func (a *arguments) bind(v any) string {
+	a.values = append(a.values, v)
+	return "$" + strconv.Itoa(len(a.values))
+}
+
+// term columns, in the order in which scopeSQL unnests them. A gateway.Term becomes one row for
+// each custodian and item that it names; a bitwise or over the rows is the same as over the terms.
+type terms struct {
+	allow, sent     []bool
+	custodian, item []*string // nil: any
+	low, high       []pgtype.Timestamptz
+	mask            []int64
+}
+
+// termsFor gives the terms of the scope that can touch records of the type. The type and the items'
+// types are settled here, since every statement is about one type; an empty set gives no row.
+func termsFor(scope gateway.Scope, t fhir.Type) terms {
+	var out terms
+	for i := range scope.Terms {
+		term := &scope.Terms[i]
+		if !term.Types.Has(t) {
+			continue
+		}
+		for _, custodian := range choices(term.Custodians) {
+			for _, item := range itemsOf(term.Items, t) {
+				out.allow = append(out.allow, term.Effect == gateway.Allow)
+				out.sent = append(out.sent, term.Sent)
+				out.custodian = append(out.custodian, custodian)
+				out.item = append(out.item, item)
+				out.low = append(out.low, moment(term.Low))
+				out.high = append(out.high, moment(term.High))
+				out.mask = append(out.mask, int64(term.Mask)) //nolint:gosec // a mask has fewer than 63 bits
+			}
+		}
+	}
+	return out
+}
+
+// choices gives one nil for any, nothing for the empty set.
+func choices(s gateway.Set[gateway.HERID]) []*string {
+	if s.Any {
+		return []*string{nil}
+	}
+	out := make([]*string, 0, len(s.Of))
+	for _, v := range s.Of {
+		text := string(v)
+		out = append(out, &text)
+	}
+	return out
+}
+
+func itemsOf(s gateway.Set[fhir.Reference], t fhir.Type) []*string {
+	if s.Any {
+		return []*string{nil}
+	}
+	var out []*string
+	for _, ref := range s.Of {
+		if ref.Type == t && ref.Version == "" {
+			id := string(ref.ID)
+			out = append(out, &id)
+		}
+	}
+	return out
+}
+
+// scoped is a Scope made ready for statements about records of one type. Its values are bound when
+// a statement first needs them.
+type scoped struct {
+	gateway.Scope
+	kind  fhir.Type
+	args  *arguments
+	bound [lastParameter]string
+}
+
+// parameter names a value of a scope that a statement may bind.
+type parameter int
+
+const (
+	ownParameter parameter = iota
+	personParameter
+	selfParameter
+	fetchedParameter
+	crossesParameter
+	directoryParameter
+	permitsParameter
+	deniesParameter
+	rolesParameter
+	purposesParameter
+	nowParameter
+	attestParameter
+	kindParameter
+	lastParameter
+)
+
+func newScoped(scope gateway.Scope, t fhir.Type, a *arguments) *scoped {
+	return &scoped{Scope: scope, kind: t, args: a}
+}
+
+// place gives the place of a value, bound once, with its type.
+func (s *scoped) place(p parameter, v any, cast string) string {
+	if s.bound[p] == "" {
+		s.bound[p] = s.args.bind(v) + cast
+	}
+	return s.bound[p]
+}
+
+func (s *scoped) own() string     { return s.place(ownParameter, string(s.Own), "::text") }
+func (s *scoped) person() string  { return s.place(personParameter, int64(s.Person), "::bigint") }
+func (s *scoped) self() string    { return s.place(selfParameter, s.Self, "::bool") }
+func (s *scoped) fetched() string { return s.place(fetchedParameter, s.Fetched, "::bool") }
+func (s *scoped) directory() string {
+	return s.place(directoryParameter, s.Directory, "::bool")
+}
+func (s *scoped) typed() string { return s.place(kindParameter, string(s.kind), "::text") }
+func (s *scoped) crosses() string {
+	return s.place(crossesParameter, !slices.Contains(s.Except, s.kind), "::bool")
+}
+func (s *scoped) permits() string {
+	return s.place(permitsParameter, texts(s.Join.Permits), "::text[]")
+}
+func (s *scoped) denies() string { return s.place(deniesParameter, texts(s.Join.Denies), "::text[]") }
+func (s *scoped) roles() string  { return s.place(rolesParameter, texts(s.Join.Roles), "::text[]") }
+func (s *scoped) purposes() string {
+	return s.place(purposesParameter, texts(s.Join.Purposes), "::text[]")
+}
+func (s *scoped) now() string { return s.place(nowParameter, moment(s.Join.Now), "::timestamptz") }
+func (s *scoped) attest() string {
+	return s.place(attestParameter, int64(s.Join.Person), "::bigint")
+}
+
+// termSQL is the common table expression "term".
+func (s *scoped) termSQL() string {
+	rows := termsFor(s.Scope, s.kind)
+	return `term as materialized (
+  select t.allow, t.sent, t.custodian, t.item, t.low, t.high, t.mask
+  from unnest(` + s.args.bind(rows.allow) + `::bool[], ` + s.args.bind(rows.sent) + `::bool[], ` +
+		s.args.bind(rows.custodian) + `::text[], ` + s.args.bind(rows.item) + `::text[], ` +
+		s.args.bind(rows.low) + `::timestamptz[], ` + s.args.bind(rows.high) + `::timestamptz[], ` +
+		s.args.bind(rows.mask) + `::bigint[]) as t(allow, sent, custodian, item, low, high, mask))`
+}
+
+// touchSQL tells whether the period of t, a term or a grant, touches the date of record r: the
+// same three cases as gateway.Term.
+func touchSQL(t, r string) string {
+	return `(` + t + `.low = '-infinity' and ` + t + `.high = '-infinity' or case
+      when ` + r + `.low = '-infinity' and ` + r + `.high = '-infinity' then not ` + t + `.allow
+      when ` + t + `.allow then (` + t + `.low = '-infinity' or ` + r + `.low >= ` + t + `.low)
+        and (` + t + `.high = '-infinity' or ` + r + `.high <= ` + t + `.high)
+      else (` + t + `.high = '-infinity' or ` + r + `.low < ` + t + `.high)
+        and (` + t + `.low = '-infinity' or ` + r + `.high > ` + t + `.low) end)`
+}
+
+// coverSQL gives, for row r, lateral c with the labels covered: what permits hold, less what
+// denies hold, less what was withheld when the record was sent. r must have person, custodian,
+// id, low, high, sent_to and sent_mask.
+func (s *scoped) coverSQL(r, c string) string {
+	at := c + "_at"
+	sql := `
+cross join lateral (select array_position(` + r + `.sent_to, ` + s.own() + `) as place) ` + at + `
+cross join lateral (
+  select coalesce(bit_or(t.mask) filter (where t.allow), 0) as permitted,
+         coalesce(bit_or(t.mask) filter (where not t.allow), 0) as denied
+  from term t
+  where t.sent = (` + at + `.place is not null)
+    and (t.custodian is null or t.custodian = ` + r + `.custodian)
+    and (t.item is null or t.item = ` + r + `.id)
+    and ` + touchSQL("t", r) + `) ` + c + `_t`
+	permitted, denied := c+"_t.permitted", c+"_t.denied"
+	if s.Join != nil {
+		sql += `
+cross join lateral (
+  select coalesce(bit_or(g.labels) filter (where g.allow), 0) as permitted,
+         coalesce(bit_or(g.labels) filter (where not g.allow), 0) as denied
+  from grant_ g
+  where g.person = ` + r + `.person and ` + s.appliesSQL("g") + `
+    and (g.actions is null or case when ` + at + `.place is null then 'read' else 'message' end = any(g.actions))
+    and (g.custodians is null or ` + r + `.custodian = any(g.custodians))
+    and (g.types is null or ` + s.typed() + ` = any(g.types))
+    and (g.items is null or ` + s.typed() + ` || '/' || ` + r + `.id = any(g.items))
+    and ` + touchSQL("g", r) + `) ` + c + `_g`
+		permitted = "(" + permitted + " | " + c + "_g.permitted)"
+		denied = "(" + denied + " | " + c + "_g.denied)"
+	}
+	return sql + `
+cross join lateral (select ` + permitted + ` & ~` + denied + ` & coalesce(` + r + `.sent_mask[` + at + `.place], ` +
+		allLabels + `) as covered) ` + c
+}
+
+// allLabels limits nothing: the record did not come by a message to the party.
+var allLabels = strconv.FormatUint(uint64(gateway.AllLabels), 10) + "::bigint"
+
+// appliesSQL tells whether grant g applies to the actor of the Join at its time (DESIGN § 3).
+func (s *scoped) appliesSQL(g string) string {
+	return `(` + s.attest() + ` = 0 or ` + g + `.person = ` + s.attest() + `)
+    and ` + g + `.starts <= ` + s.now() + ` and ` + s.now() + ` < ` + g + `.ends
+    and (` + g + `.recipients is null or ` + g + `.recipients && case when ` + g + `.allow then ` + s.permits() + ` else ` + s.denies() + ` end)
+    and (` + g + `.roles is null or ` + g + `.roles && ` + s.roles() + `)
+    and (` + g + `.purposes is null or ` + g + `.purposes && ` + s.purposes() + `)`
+}
+
+// ownsSQL tells whether row r is the party's own to read.
+func (s *scoped) ownsSQL(r string) string {
+	return `(` + s.own() + ` <> '' and ` + r + `.custodian = ` + s.own() +
+		` and (not ` + s.self() + ` or (` + s.person() + ` <> 0 and ` + r + `.person is not distinct from ` + s.person() + `)))`
+}
+
+// aboutSQL tells whether row r is about a person the scope reaches at all.
+func (s *scoped) aboutSQL(r string) string {
+	return `(` + r + `.person is not null and (` + s.person() + ` = 0 or ` + r + `.person = ` + s.person() + `))`
+}
+
+// coveredSQL tells whether every label of row r is covered by c.
+func (s *scoped) coveredSQL(r, c string) string {
+	return `(` + s.crosses() + ` and ` + r + `.labels <> 0 and ` + r + `.labels & ~` + c + `.covered = 0)`
+}
+
+// releasesSQL is gateway.Scope.Releases as a predicate on row r with coverage c and, in f, the
+// mask under which the party fetched this version.
+func (s *scoped) releasesSQL(r, c, f string) string {
+	if gateway.IsDirectory(s.kind) {
+		return s.directory()
+	}
+	return `(` + s.ownsSQL(r) + ` or (` + s.aboutSQL(r) + ` and (` + s.fetchedSQL(f) + ` or ` + s.coveredSQL(r, c) + `)))`
+}
+
+func (s *scoped) fetchedSQL(f string) string {
+	return `(` + s.fetched() + ` and coalesce(` + f + `.mask, 0) <> 0)`
+}

@@ -1,0 +1,284 @@
+package postgres
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/sluse/sluse/gateway"
+	"github.com/sluse/sluse/gateway/consent/consenttest"
+	"github.com/sluse/sluse/gateway/fhir"
+)
+
+const plantSQL = `insert into resource (person, custodian, type, id, version, method, labels, added, low, high, updated, sent_to, sent_mask,
+  context_type, context_id, tok, body)
+values ($1, $2, $3, $4, $5, 'create', $6, 0, $7, $8, $9, $10, $11, $12, $13, '{}', '')`
+
+// plant puts a record into the store as it is, whatever its person, and nothing else beside it.
+func (b *bench) plant(r gateway.Record, grants []gateway.Grant, own gateway.HERID) {
+	b.Helper()
+	for _, table := range []string{"resource", "fetched", "grant_", "consent_grants", "epoch"} {
+		if _, err := b.pool.Exec(b.ctx, `delete from `+table); err != nil {
+			b.Fatal(err)
+		}
+	}
+	put := func(r gateway.Record, context fhir.Reference) {
+		to, masks := packSent(r.Sent)
+		if _, err := b.pool.Exec(b.ctx, plantSQL, orNobody(r.Person), string(r.Custodian), string(r.Reference.Type), string(r.Reference.ID),
+			r.Reference.Version, int64(r.Labels), moment(r.Low), moment(r.High), start, to, masks, orNull(context.Type), orNull(context.ID)); err != nil {
+			b.Fatalf("plant %s: %v", r.Reference, err)
+		}
+	}
+	if r.Reference.Type == "Binary" {
+		whole := r
+		whole.Reference = ref("DocumentReference", "context-of-"+string(r.Reference.ID))
+		put(whole, fhir.Reference{})
+		put(r, whole.Reference)
+	} else {
+		put(r, fhir.Reference{})
+	}
+	if r.Fetched != 0 {
+		if err := b.Record(b.ctx, nil, []gateway.FetchedVersion{{Party: own, Record: r.Reference, Mask: r.Fetched}}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	byConsent := map[fhir.Reference][]gateway.Grant{}
+	for _, g := range grants {
+		byConsent[g.Consent] = append(byConsent[g.Consent], g)
+	}
+	if err := b.tx(func(t *Tx) error {
+		for c, list := range byConsent {
+			if err := t.PutGrants(b.ctx, r.Person, c, list, nil); err != nil {
+				return err
+			}
+		}
+		return nil
+	}); err != nil && r.Person > 0 {
+		b.Fatalf("grants: %v", err)
+	}
+}
+
+// answers asks SQL in each way in which a record can be reached; all must say the same.
+func (b *bench) answers(scope gateway.Scope, r gateway.Record, named bool) (released bool, covered gateway.Labels, err error) {
+	type answer struct {
+		way     string
+		out     bool
+		covered gateway.Labels
+	}
+	var all []answer
+	add := func(way string, list []gateway.Record, err error) error {
+		if err != nil && gateway.CodeOf(err) != gateway.NotFound {
+			return fmt.Errorf("%s: %w", way, err)
+		}
+		a := answer{way: way, out: err == nil && len(list) == 1}
+		if a.out {
+			a.covered = list[0].Covered
+		}
+		all = append(all, a)
+		return nil
+	}
+	b.see(func(v *view) error {
+		bare := fhir.Reference{Type: r.Reference.Type, ID: r.Reference.ID}
+		if named {
+			current, err := v.read(b.ctx, scope, bare)
+			if err := add("read", []gateway.Record{current}, err); err != nil {
+				return err
+			}
+			version, err := v.read(b.ctx, scope, r.Reference)
+			if err := add("vread", []gateway.Record{version}, err); err != nil {
+				return err
+			}
+			history, err := v.history(b.ctx, scope, bare, 10, gateway.Cursor{})
+			if err := add("history", history, err); err != nil {
+				return err
+			}
+		}
+		if r.Person > 0 {
+			list, err := v.search(b.ctx, scope, r.Reference.Type, gateway.Search{}, r.Person, 10, gateway.Cursor{})
+			if err := add("search of the person", list, err); err != nil {
+				return err
+			}
+		}
+		list, err := v.search(b.ctx, scope, r.Reference.Type, gateway.Search{Conditions: []gateway.Condition{id_(string(r.Reference.ID))}}, 0, 10, gateway.Cursor{})
+		if err := add("search by id", list, err); err != nil {
+			return err
+		}
+		if len(scope.Terms) > 0 || scope.Join != nil || !named {
+			list, err = v.search(b.ctx, scope, r.Reference.Type, gateway.Search{Sort: gateway.Sort{Descending: true}}, 0, 10, gateway.Cursor{})
+			if err := add("search of all", list, err); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	for _, a := range all[1:] {
+		if a.out != all[0].out {
+			return false, 0, fmt.Errorf("%s says %v, %s says %v", all[0].way, all[0].out, a.way, a.out)
+		}
+		if a.out && r.Custodian != scope.Own && r.Fetched == 0 && a.covered != all[0].covered {
+			return false, 0, fmt.Errorf("%s covers %v, %s covers %v", all[0].way, all[0].covered.Codes(), a.way, a.covered.Codes())
+		}
+	}
+	return all[0].out, all[0].covered, nil
+}
+
+// agree asks SQL what a vector expects: by the scope of the named question, and by the join of the
+// question that names nobody.
+func (b *bench) agree(d gateway.Decider, v consenttest.Vector) error {
+	b.plant(v.Record, v.Grants, v.Question.Party.ID)
+	decision, err := d.Decide(b.ctx, v.Question)
+	if err != nil {
+		return err
+	}
+	scope := decision.Scope
+	if decision.Effect != gateway.Allow {
+		scope = gateway.Scope{}
+	}
+	out, covered, err := b.answers(scope, v.Record, true)
+	if err != nil {
+		return err
+	}
+	if out != v.Crosses {
+		return fmt.Errorf("SQL says %v, expected %v", out, v.Crosses)
+	}
+	crossing := v.Record.Custodian != scope.Own && v.Record.Fetched == 0
+	if out && crossing && covered != scope.Covered(v.Record) {
+		return fmt.Errorf("SQL covers %v, Go %v", covered.Codes(), scope.Covered(v.Record).Codes())
+	}
+	if v.Question.Action != gateway.ReadAction {
+		return nil
+	}
+	q := v.Question
+	q.Named, q.Facts = false, gateway.Facts{}
+	decision, err = d.Decide(b.ctx, q)
+	if err != nil {
+		return err
+	}
+	joined := decision.Scope
+	if decision.Effect != gateway.Allow {
+		joined = gateway.Scope{}
+	}
+	out, joinCovered, err := b.answers(joined, v.Record, false)
+	if err != nil {
+		return fmt.Errorf("join: %w", err)
+	}
+	if out != v.Crosses {
+		return fmt.Errorf("the join says %v, expected %v", out, v.Crosses)
+	}
+	if out && crossing && joinCovered != covered {
+		return fmt.Errorf("the join covers %v, the scope %v", joinCovered.Codes(), covered.Codes())
+	}
+	return nil
+}
+
+// The hand-written vectors of DESIGN § 3: their answers come neither from Go nor from SQL.
+func TestVectorsThroughSQL(t *testing.T) {
+	b := newBench(t)
+	d := consenttest.Decider(t)
+	vectors := consenttest.Vectors(t)
+	if len(vectors) < 100 {
+		t.Fatalf("only %d vectors", len(vectors))
+	}
+	crossed := 0
+	for _, v := range vectors {
+		if v.Crosses {
+			crossed++
+		}
+		if err := b.agree(d, v); err != nil {
+			t.Errorf("%s: %v", v.Name, err)
+		}
+	}
+	if crossed < 20 || crossed > len(vectors)-20 {
+		t.Errorf("%d of %d cross: the vectors show little", crossed, len(vectors))
+	}
+}
+
+// Scopes and records of every shape: SQL and gateway.Scope say the same.
+func TestScopeThroughSQL(t *testing.T) {
+	b := newBench(t)
+	released, hidden := 0, 0
+	rapid.Check(t, func(rt *rapid.T) {
+		scope, r := drawScope(rt), drawRecord(rt)
+		b.plant(r, nil, scope.Own)
+		covered, want := scope.Releases(r)
+		got, found, err := b.answers(scope, r, true)
+		if err != nil {
+			rt.Fatalf("%v\nscope %+v\nrecord %+v", err, scope, r)
+		}
+		if got != want {
+			rt.Fatalf("SQL releases %v, Go %v\nscope %+v\nrecord %+v", got, want, scope, r)
+		}
+		if got && r.Custodian != scope.Own && r.Fetched == 0 && found != covered {
+			rt.Fatalf("SQL covers %v, Go %v\nscope %+v\nrecord %+v", found.Codes(), covered.Codes(), scope, r)
+		}
+		if want {
+			released++
+		} else {
+			hidden++
+		}
+	})
+	if released < 5 || hidden < 5 {
+		t.Errorf("%d released, %d hidden: the check shows little", released, hidden)
+	}
+}
+
+var parties = []gateway.HERID{"100", "200", "300"}
+
+func drawSet[T comparable](t *rapid.T, name string, of []T) gateway.Set[T] {
+	if rapid.IntRange(0, 2).Draw(t, name+" any") == 0 {
+		return gateway.Every[T]()
+	}
+	return gateway.Only(rapid.SliceOfN(rapid.SampledFrom(of), 0, 3).Draw(t, name)...)
+}
+
+func drawTime(t *rapid.T, name string) time.Time {
+	n := rapid.IntRange(0, 5).Draw(t, name)
+	if n == 0 {
+		return time.Time{}
+	}
+	return start.AddDate(0, n, 0)
+}
+
+func drawScope(t *rapid.T) gateway.Scope {
+	s := gateway.Scope{
+		Own: rapid.SampledFrom([]gateway.HERID{"200", "200", "200", "300", ""}).Draw(t, "own"), Fetched: rapid.Bool().Draw(t, "fetched"),
+		Self: rapid.IntRange(0, 4).Draw(t, "self") == 0, Person: rapid.SampledFrom([]gateway.PersonID{0, 0, 7, 8}).Draw(t, "person"),
+	}
+	if rapid.IntRange(0, 4).Draw(t, "except") == 0 {
+		s.Except = []fhir.Type{rapid.SampledFrom([]fhir.Type{"CarePlan", "Consent"}).Draw(t, "type")}
+	}
+	for range rapid.IntRange(0, 4).Draw(t, "terms") {
+		term := gateway.Term{
+			Effect: gateway.Allow, Sent: rapid.Bool().Draw(t, "sent"),
+			Custodians: drawSet(t, "custodians", parties), Types: drawSet(t, "types", []fhir.Type{"CarePlan", "Goal", "Binary"}),
+			Items: drawSet(t, "items", []fhir.Reference{ref("CarePlan", "a"), ref("Goal", "a"), ref("CarePlan", "b"), {Type: "CarePlan", ID: "a", Version: "1"}}),
+			Low:   drawTime(t, "low"), High: drawTime(t, "high"),
+			Mask: gateway.Labels(rapid.SampledFrom([]uint64{1, 3, 7, uint64(gateway.AllLabels)}).Draw(t, "mask")),
+		}
+		if rapid.IntRange(0, 3).Draw(t, "deny") == 0 {
+			term.Effect = gateway.Deny
+		}
+		s.Terms = append(s.Terms, term)
+	}
+	return s
+}
+
+func drawRecord(t *rapid.T) gateway.Record {
+	r := gateway.Record{
+		Reference: fhir.Reference{
+			Type: rapid.SampledFrom([]fhir.Type{"CarePlan", "CarePlan", "Goal", "Consent"}).Draw(t, "record type"),
+			ID:   rapid.SampledFrom([]fhir.ID{"a", "b"}).Draw(t, "id"), Version: "1",
+		},
+		Custodian: rapid.SampledFrom(parties).Draw(t, "custodian"), Person: rapid.SampledFrom([]gateway.PersonID{0, 7, 7, 8}).Draw(t, "record person"),
+		Labels: gateway.Labels(rapid.SampledFrom([]uint64{0, 1, 2, 3, 8}).Draw(t, "labels")), Low: drawTime(t, "from"), High: drawTime(t, "to"),
+	}
+	if rapid.IntRange(0, 3).Draw(t, "was fetched") == 0 {
+		r.Fetched = gateway.Demografi
+	}
+	for _, to := range rapid.SliceOfNDistinct(rapid.SampledFrom(parties), 0, 2, rapid.ID[gateway.HERID]).Draw(t, "to") {
+		r.Sent = append(r.Sent, gateway.Sent{To: to, Mask: gateway.Labels(rapid.SampledFrom([]uint64{0, 1, 3}).Draw(t, "sent mask"))})
+	}
+	return r
+}

@@ -1,0 +1,199 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/sluse/sluse/gateway"
+)
+
+// attempts bounds how often a transaction runs that others get in the way of.
+const attempts = 12
+
+// querier is what a view runs its statements through.
+type querier interface {
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+	SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults
+}
+
+// view is one snapshot of the database.
+type view struct {
+	tx       querier
+	store    *Store
+	writes   bool  // a Tx: what a decision rests on is locked against change until it ends
+	alone    bool  // nobody else writes resources until it ends
+	revision int64 // of the directory in this snapshot; zero: not asked yet
+}
+
+var _ gateway.View = (*view)(nil)
+
+// Tx is one transaction.
+type Tx struct {
+	view
+	gateway.Exchange
+}
+
+var _ gateway.Tx = (*Tx)(nil)
+
+// errAlone asks for the transaction to be run again with nobody else writing resources.
+var errAlone = errors.New("the transaction must be alone")
+
+const (
+	beginSnapshotSQL = `begin isolation level repeatable read read only`
+	aloneSQL         = `lock table resource in share row exclusive mode`
+)
+
+// Snapshot runs fn on one read-only snapshot (REPEATABLE READ). The snapshot is taken together with
+// the revision of the directory, in one round trip.
+func (s *Store) Snapshot(ctx context.Context, fn func(gateway.View) error) error {
+	const op = "postgres.snapshot"
+	return s.repeat(ctx, op, func(bool) error {
+		conn, err := s.pool.Acquire(ctx)
+		if err != nil {
+			return failure(op, err)
+		}
+		defer conn.Release()
+		v := &view{tx: conn, store: s}
+		var b pgx.Batch
+		b.Queue(beginSnapshotSQL)
+		b.Queue(revisionSQL).QueryRow(func(row pgx.Row) error { return row.Scan(&v.revision) })
+		if err := conn.SendBatch(ctx, &b).Close(); err != nil {
+			s.abandon(conn)
+			return failure(op, err)
+		}
+		err = fn(v)
+		s.abandon(conn)
+		return err
+	})
+}
+
+// abandon ends a transaction that has nothing to keep; a connection that cannot even do that is
+// closed by the pool when it is released.
+func (s *Store) abandon(conn *pgxpool.Conn) {
+	if conn.Conn().PgConn().TxStatus() == 'I' {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if _, err := conn.Exec(ctx, "rollback"); err != nil {
+		conn.Conn().Close(ctx) //nolint:errcheck,gosec // it is lost anyway
+	}
+}
+
+// Tx runs fn in one transaction (REPEATABLE READ) that commits when fn returns nil.
+func (s *Store) Tx(ctx context.Context, fn func(gateway.Tx) error) error {
+	return s.transact(ctx, "postgres.tx", func(t *Tx) error { return fn(t) })
+}
+
+func (s *Store) transact(ctx context.Context, op string, fn func(*Tx) error) error {
+	return s.repeat(ctx, op, func(alone bool) error {
+		conn, err := s.pool.Acquire(ctx)
+		if err != nil {
+			return failure(op, err)
+		}
+		defer conn.Release()
+		forgetDoubt(conn.Conn())
+		tx, err := conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead})
+		if err != nil {
+			return failure(op, err)
+		}
+		defer s.abandon(conn)
+		if alone { // before the snapshot is taken by the first query
+			if _, err := tx.Exec(ctx, aloneSQL); err != nil {
+				return failure(op, err)
+			}
+		}
+		t := &Tx{view: view{tx: tx, store: s, writes: true, alone: alone}}
+		if err := fn(t); err != nil {
+			return err
+		}
+		return s.commit(ctx, op, conn.Conn(), tx)
+	})
+}
+
+// commit ends a transaction for good, or tells that nobody knows. An error that the server gave
+// means that nothing was kept; any other means that the answer was lost.
+func (s *Store) commit(ctx context.Context, op string, conn *pgx.Conn, tx pgx.Tx) error {
+	err := tx.Commit(ctx)
+	var server *pgconn.PgError
+	switch {
+	case err == nil && doubted(conn):
+		return unsure(op, errStandby)
+	case err == nil:
+		return nil
+	case errors.As(err, &server), errors.Is(err, pgx.ErrTxCommitRollback):
+		return failure(op, err)
+	default:
+		return unsure(op, err)
+	}
+}
+
+// repeat runs an attempt again for as long as others got in its way.
+func (s *Store) repeat(ctx context.Context, op string, attempt func(alone bool) error) error {
+	alone := false
+	pause := time.Millisecond
+	for i := 1; ; i++ {
+		err := attempt(alone)
+		switch {
+		case err == nil:
+			return nil
+		case errors.Is(err, errAlone):
+			alone = true
+			continue
+		case !again(err) || i == attempts:
+			return err
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return failure(op, ctx.Err())
+		case <-timer.C:
+		}
+		pause = min(2*pause, 100*time.Millisecond)
+	}
+}
+
+// errStandby is a commit that is kept here and not, as far as anybody knows, on the standby.
+var errStandby = errors.New("the wait for the synchronous standby was cancelled")
+
+const doubtKey = "sluse doubt"
+
+// noticed marks a connection whose commit did not wait for the standby: the server tells by a
+// warning only (PostgreSQL, warm-standby: synchronous replication).
+func noticed(conn *pgconn.PgConn, n *pgconn.Notice) {
+	if n.Routine == "SyncRepWaitForLSN" {
+		conn.CustomData()[doubtKey] = true
+	}
+}
+
+func forgetDoubt(conn *pgx.Conn) { delete(conn.PgConn().CustomData(), doubtKey) }
+
+func doubted(conn *pgx.Conn) bool { return conn.PgConn().CustomData()[doubtKey] == true }
+
+// single runs what is one implicit transaction: one statement, or one batch.
+func (s *Store) single(ctx context.Context, op string, run func(*pgx.Conn) error) error {
+	conn, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return failure(op, err)
+	}
+	defer conn.Release()
+	forgetDoubt(conn.Conn())
+	err = run(conn.Conn())
+	var server *pgconn.PgError
+	switch {
+	case err == nil && doubted(conn.Conn()):
+		return unsure(op, errStandby)
+	case err == nil, errors.As(err, &server), errors.Is(err, pgx.ErrNoRows), pgconn.SafeToRetry(err):
+		return failure(op, err)
+	default:
+		return unsure(op, err)
+	}
+}

@@ -1,0 +1,220 @@
+package gateway
+
+import (
+	"context"
+	"crypto/sha256"
+	"log/slog"
+	"time"
+
+	"github.com/sluse/sluse/gateway/fhir"
+)
+
+const overdueText = "Ingen applikasjonskvittering er kommet innen fristen."
+
+func digestOf(document []byte) [32]byte { return sha256.Sum256(document) }
+
+// applyAppRec applies an AppRec that came as a business document. It is kept whatever it answers,
+// and never answered itself (plo.md § 6.2).
+func (g *Gateway) applyAppRec(ctx context.Context, tx Tx, m Message, t Translator) error {
+	a, err := t.ReadAppRec(m.Document)
+	if err != nil {
+		return g.reject(ctx, tx, m, t, ContentInvalid)
+	}
+	if err := tx.Serialize(ctx, "apprec\x00"+string(a.To)+"\x00"+string(a.Original)); err != nil {
+		return err
+	}
+	if err := tx.Settle(ctx, m, 0, Content{}, Acknowledged); err != nil {
+		return err
+	}
+	original, err := tx.Original(ctx, a.To, a.Original, a.From)
+	if err != nil {
+		return ignoreAbsent(err) // answers nothing that was laid ready for its sender
+	}
+	if original.Party != m.Party { // an AppRec comes from the party that has the message
+		return nil
+	}
+	_, err = g.receipted(ctx, tx, original, a.Status, a.Errors, m.ID, t)
+	return err
+}
+
+// stateReceipt writes the AppRec document of a receiver that states it as values, and applies it.
+func (g *Gateway) stateReceipt(ctx context.Context, tx Tx, who asked, e Envelope, status AppRecStatus, errs []AppRecError, t Translator) (MessageID, error) {
+	id, err := newID(g.Random)
+	if err != nil {
+		return "", err
+	}
+	msgID, err := newID(g.Random)
+	if err != nil {
+		return "", err
+	}
+	now := g.Clock()
+	a := AppRec{
+		MsgID: MsgID(msgID), From: e.Receiver, To: e.Message.Sender.HERID, Original: e.Message.MsgID,
+		Status: status, Errors: errs, At: now,
+	}
+	document, err := t.WriteAppRec(a, e.Message)
+	if err != nil {
+		return "", err
+	}
+	m := Message{
+		ID: MessageID(id), Sender: Addressee{HERID: e.Receiver}, Party: who.party.ID, MsgID: a.MsgID, Kind: KindAppRec,
+		Receivers: []Addressee{e.Message.Sender}, Generated: now, Document: document, Digest: digestOf(document), At: now,
+		State: Acknowledged, Actor: who.Actor,
+	}
+	if err := tx.Lay(ctx, m, 0, Content{}); err != nil {
+		return "", err
+	}
+	_, err = g.receipted(ctx, tx, e, status, errs, m.ID, t)
+	return m.ID, err
+}
+
+// receipted applies the answer of a receiver's own system. For a message that Sluse has sent it is
+// the AppRec: order and Communication follow it, a late one too. A message that came by the message
+// API got its AppRec when it was taken in; the sender of one that is then refused after all is told
+// by a Task.
+func (g *Gateway) receipted(ctx context.Context, tx Tx, e Envelope, status AppRecStatus, errs []AppRecError, document MessageID, t Translator) (bool, error) {
+	first, err := tx.Answer(ctx, e.Message.ID, e.Receiver, status, errs, document)
+	if err != nil {
+		return false, err
+	}
+	o, err := tx.Ordered(ctx, e.Message.ID, e.Receiver)
+	if CodeOf(err) == NotFound && err != nil {
+		if status == AppRecRejected && !first {
+			return false, g.remind(ctx, tx, e.Message.Party, e.Person, "message-refused",
+				"Mottakeren har avvist en melding som var levert. Ta kontakt med mottakeren.")
+		}
+		return first, nil
+	}
+	if err != nil || !first {
+		return false, err
+	}
+	reason := ""
+	o.State = Accepted
+	if status == AppRecRejected {
+		o.State = Rejected
+		reason = rejectedText(errs)
+	}
+	if err := tx.Advance(ctx, o, time.Time{}, reason); err != nil {
+		return false, err
+	}
+	return true, g.conclude(ctx, tx, o, reason)
+}
+
+// rejectedText repeats the codes of a negative AppRec: a receiver's free text may hold anything.
+func rejectedText(errs []AppRecError) string {
+	text := "Avvist av mottakeren"
+	for i, e := range errs {
+		if i == 0 {
+			text += ": "
+		} else {
+			text += ", "
+		}
+		text += e.Code
+	}
+	return text + "."
+}
+
+// ExpireOverdue marks orders whose AppRec is not here in time and tells the sender to act (plo.md
+// § 6.2). It tells how many there were.
+func (g *Gateway) ExpireOverdue(ctx context.Context, limit int) (int, error) {
+	count := 0
+	err := g.Store.Tx(ctx, func(tx Tx) error {
+		orders, err := tx.Overdue(ctx, g.Clock(), limit)
+		if err != nil {
+			return err
+		}
+		count = len(orders)
+		for _, o := range orders {
+			o.State = Expired
+			if err := tx.Advance(ctx, o, time.Time{}, overdueText); err != nil {
+				return err
+			}
+			if err := g.remind(ctx, tx, o.Party, o.Person, "apprec-missing", overdueText); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return count, err
+}
+
+// warnOfConflict tells a sender's party that one MsgId was used for two contents (DESIGN § 5).
+func (g *Gateway) warnOfConflict(ctx context.Context, who asked, m Message, _ Translator) {
+	err := g.Store.Tx(ctx, func(tx Tx) error {
+		var person PersonID
+		if !m.National.IsZero() {
+			f, _, err := tx.FactsAbout(ctx, who.party.ID, Subject{NIN: m.National})
+			if err != nil {
+				return err
+			}
+			person = f.Person
+		}
+		e, err := g.entry(who, Submit, Refused, person)
+		if err != nil {
+			return err
+		}
+		e.Code, e.Message, e.Type = Conflict, string(m.MsgID), "Communication"
+		if err := tx.Record(ctx, []AuditEntry{e}); err != nil {
+			return err
+		}
+		return g.remind(ctx, tx, who.party.ID, person, "msgid-reused",
+			"En melding ble avvist fordi meldingsidentifikatoren er brukt før med et annet innhold.")
+	})
+	if err != nil {
+		g.Log.ErrorContext(ctx, "conflict of a message could not be told", slog.Any("error", err))
+	}
+}
+
+// remind gives a party a Task: its own record, labelled samarbeid, naming no other party.
+func (g *Gateway) remind(ctx context.Context, tx Tx, to HERID, person PersonID, code, text string) error {
+	dir, err := tx.Directory(ctx)
+	if err != nil {
+		return err
+	}
+	party, ok := dir.Party(to)
+	if !ok {
+		return nil
+	}
+	owner := asked{Actor: Actor{Kind: Machine, Party: party.ID, Purpose: Administer}, party: party}
+	id, err := newID(g.Random)
+	if err != nil {
+		return err
+	}
+	body := []byte(`{"resourceType":"Task","status":"requested","intent":"order","code":{"coding":[{"system":"` + taskSystem + `","code":`)
+	body = append(appendJSON(body, code), `}],"text":`...)
+	body = append(appendJSON(body, text), `},"description":`...)
+	body = append(appendJSON(body, text), `,"owner":{"reference":`...)
+	body = append(appendJSON(body, party.Organization.String()), `},"authoredOn":`...)
+	body = append(appendJSON(body, g.Clock().UTC().Format(time.RFC3339)), ',')
+	if person != 0 {
+		patient, err := tx.PatientFor(ctx, party.ID, person)
+		if err != nil {
+			return err
+		}
+		if patient.ID != "" {
+			body = append(body, `"for":{"reference":`...)
+			body = append(appendJSON(body, fhir.Reference{Type: "Patient", ID: patient.ID}.String()), `},`...)
+		}
+	}
+	body[len(body)-1] = '}'
+	w, err := g.authored(ctx, owner, body, fhir.ID(id), Samarbeid)
+	if err != nil {
+		return err
+	}
+	if err := g.stamp(owner, w); err != nil {
+		return err
+	}
+	if _, err := tx.Put(ctx, g.custody(owner, Create), w.draft); err != nil {
+		return err
+	}
+	e, err := g.entry(owner, Create, Written, person)
+	if err != nil {
+		return err
+	}
+	e.Type = "Task"
+	e.Entities = []AuditEntity{{Record: w.draft.Reference, Custodian: party.ID}}
+	return tx.Record(ctx, []AuditEntry{e})
+}
+
+// taskSystem holds the codes of Tasks that Sluse itself writes.
+const taskSystem = "http://sluse.no/fhir/CodeSystem/oppgave"

@@ -1,0 +1,76 @@
+package gateway
+
+import (
+	"time"
+
+	"github.com/sluse/sluse/gateway/fhir"
+)
+
+// Record is one version of a resource as the store holds it. It is not releasable: only the
+// Gateway turns it into a Release, against a Permit. Of an AuditEvent, Custodian is the party
+// that asked, and Sent lists the parties whose records were released.
+type Record struct {
+	Key       int64          // row, for cursors
+	Reference fhir.Reference // with Version
+	Custodian HERID
+	Person    PersonID  // zero: no person, only the custodian reads it
+	Low, High time.Time // its date, half-open; zero: undated
+	Labels    Labels
+	Added     Labels // those the custodian ever named itself
+	Parts     []Part
+	Sent      []Sent // parties it was sent to by message, fixed at receipt
+	Fetched   Labels // covered when the scope's own party fetched this version by message; zero: it has not
+	Updated   time.Time
+	Deleted   bool
+	Method    InteractionCode // what made this version
+	Covered   Labels          // what the store found covered; the Gateway computes it anew and compares
+	Refused   bool            // AuditEvent only: of a refusal
+	Body      []byte
+}
+
+// Sent is one receiver of the message that a record came with, and what was covered then.
+// What was withheld is never released later by that message (DESIGN § 3).
+type Sent struct {
+	To   HERID
+	Mask Labels
+}
+
+// sentTo tells whether the record was sent to the party, and the labels released by that.
+func (r Record) sentTo(party HERID) (Labels, bool) {
+	for _, s := range r.Sent {
+		if s.To == party {
+			return s.Mask, true
+		}
+	}
+	return AllLabels, false
+}
+
+// Draft is a version about to be written. The store resolves its person from Subject: a Patient
+// of the same custodian, or none.
+type Draft struct {
+	Reference fhir.Reference // with the new Version
+	Previous  string         // version that must be current; "" when the record is new
+	Custodian HERID
+	Subject   fhir.Reference // literal Patient reference of the content, zero when none
+	National  NIN            // a Patient's one current national identifier
+	Context   fhir.Reference // Binary.securityContext
+	Low, High time.Time
+	Labels    Labels
+	Added     Labels
+	Parts     []Part
+	Sent      []Sent
+	Index     []fhir.IndexValue // values inside parts carry the part's path
+	Updated   time.Time
+	Method    InteractionCode // create, update or delete
+	Actor     Actor
+	Body      []byte
+}
+
+// directoryTypes hold no taushetsplikt and are read by every authenticated party.
+var directoryTypes = map[fhir.Type]bool{
+	"Organization": true, "Practitioner": true, "PractitionerRole": true, "HealthcareService": true,
+	"Location": true, "Endpoint": true, "Questionnaire": true,
+}
+
+// IsDirectory tells whether the type belongs to the directory. Every other type is a record.
+func IsDirectory(t fhir.Type) bool { return directoryTypes[t] }

@@ -1,0 +1,82 @@
+package gateway
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/sluse/sluse/gateway/fhir"
+)
+
+const plan = `{"resourceType":"CarePlan","id":"a","meta":{"versionId":"1","tag":[{"code":"x"}]},
+ "text":{"status":"generated","div":"<div xmlns=\"http://www.w3.org/1999/xhtml\">kanari-narrativ</div>"},
+ "subject":{"reference":"Patient/p","display":"kanari-navn","identifier":{"value":"kanari-id"}},
+ "author":{"reference":"Organization/o","display":"Bydel Sagene"},
+ "activity":[
+  {"detail":{"status":"in-progress","description":"kanari-okonomi","location":{"reference":"Location/l","display":"Sted"}}},
+  {"detail":{"status":"in-progress","description":"kanari-bolig"},"reference":{"reference":"Task/t","display":"kanari-oppgave"}}]}`
+
+func TestReleaseRemovesWhatIsNotCovered(t *testing.T) {
+	t.Parallel()
+	r := record()
+	r.Body = []byte(plan)
+	r.Parts = []Part{{Path: "CarePlan.activity[0]", Labels: Okonomi}, {Path: "CarePlan.activity[1]", Labels: Bolig}}
+	cases := []struct {
+		name      string
+		scope     Scope
+		has, hasn []string
+		withheld  Labels
+	}{
+		{"custodian: literal", Scope{Own: "100"}, []string{plan}, []string{"SUBSETTED"}, 0},
+		{
+			"one part", Scope{Own: "200", Person: 7, Terms: []Term{allow(Plan | Bolig)}},
+			[]string{"kanari-bolig", "SUBSETTED", `"code":"x"`, "Bydel Sagene"},
+			[]string{"kanari-okonomi", "kanari-narrativ", "kanari-navn", "kanari-id", "kanari-oppgave"}, Okonomi,
+		},
+		{
+			"all parts: marked all the same", Scope{Own: "200", Person: 7, Terms: []Term{allow(Plan | Bolig | Okonomi)}},
+			[]string{"kanari-bolig", "kanari-okonomi", "SUBSETTED"}, []string{"kanari-narrativ", "kanari-navn"}, 0,
+		},
+		{
+			"no part", Scope{Own: "200", Person: 7, Terms: []Term{allow(Plan)}},
+			[]string{"SUBSETTED"}, []string{"kanari", "activity"}, Okonomi | Bolig,
+		},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			p := Permit{decision: Decision{Effect: Allow, Scope: c.scope}}
+			body, withheld, err := p.release(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if withheld != c.withheld {
+				t.Errorf("withheld %v, want %v", withheld.Codes(), c.withheld.Codes())
+			}
+			if _, err := fhir.Parse(body); err != nil {
+				t.Fatalf("released body does not parse: %v\n%s", err, body)
+			}
+			for _, s := range c.has {
+				if !strings.Contains(string(body), s) {
+					t.Errorf("missing %q in %s", s, body)
+				}
+			}
+			for _, s := range c.hasn {
+				if strings.Contains(string(body), s) {
+					t.Errorf("released %q in %s", s, body)
+				}
+			}
+		})
+	}
+}
+
+// A part that cannot be found is a doubt, and a doubt withholds the record.
+func TestReleaseRefusesLostPart(t *testing.T) {
+	t.Parallel()
+	r := record()
+	r.Body = []byte(plan)
+	r.Parts = []Part{{Path: "CarePlan.activity[7]", Labels: Okonomi}}
+	p := Permit{decision: Decision{Effect: Allow, Scope: Scope{Own: "200", Person: 7, Terms: []Term{allow(Plan)}}}}
+	if body, _, err := p.release(r); CodeOf(err) != Internal || body != nil {
+		t.Fatalf("release = %q, %v; want an error and no byte", body, err)
+	}
+}

@@ -1,0 +1,139 @@
+package rest
+
+import (
+	"mime"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/sluse/sluse/gateway"
+)
+
+// Media types of R4 JSON (R4 http.html#mime-type).
+const (
+	fhirJSON  = "application/fhir+json"
+	plainJSON = "application/json"
+	formData  = "application/x-www-form-urlencoded"
+)
+
+// negotiate chooses the media type of the answer: _format first, then Accept. XML and Turtle are
+// 406: the bytes that were received are the record, and they are JSON.
+func negotiate(r *http.Request) (string, error) {
+	unacceptable := refuse(http.StatusNotAcceptable, gateway.MediaType, "http.accept")
+	if query, err := url.ParseQuery(r.URL.RawQuery); err == nil && query.Has("_format") {
+		format, ok := formatNamed(query["_format"])
+		if !ok {
+			return "", unacceptable
+		}
+		return format, nil
+	}
+	accept := r.Header.Values("Accept")
+	if len(accept) == 0 {
+		return fhirJSON, nil
+	}
+	best, weight := "", 0.0
+	for _, one := range strings.Split(strings.Join(accept, ","), ",") {
+		format, q := accepted(one)
+		if q > weight || (q == weight && q > 0 && format == fhirJSON) {
+			best, weight = format, q
+		}
+	}
+	if best == "" {
+		return "", unacceptable
+	}
+	return best, nil
+}
+
+// formatNamed reads _format (R4 http.html#parameters). A "+" that was not escaped arrives as a space.
+func formatNamed(values []string) (string, bool) {
+	if len(values) != 1 {
+		return "", false
+	}
+	switch name, _, _ := strings.Cut(values[0], ";"); strings.ReplaceAll(name, " ", "+") {
+	case "json", fhirJSON:
+		return fhirJSON, true
+	case plainJSON, "text/json":
+		return plainJSON, true
+	}
+	return "", false
+}
+
+// accepted gives the format that one range of an Accept header allows, and its weight.
+func accepted(one string) (format string, q float64) {
+	name, params, err := mime.ParseMediaType(one)
+	if err != nil {
+		return "", 0
+	}
+	if v := params["fhirversion"]; v != "" && v != "4.0" {
+		return "", 0
+	}
+	switch name {
+	case fhirJSON, "*/*", "application/*":
+		format = fhirJSON
+	case plainJSON:
+		format = plainJSON
+	default:
+		return "", 0
+	}
+	q = 1
+	if s, ok := params["q"]; ok {
+		if q, err = strconv.ParseFloat(s, 64); err != nil || q < 0 || q > 1 {
+			return "", 0
+		}
+	}
+	return format, q
+}
+
+// contentIs checks the media type of a body: one of names, UTF-8, not compressed.
+func contentIs(h http.Header, names ...string) error {
+	if coding := h.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
+		return fault(gateway.MediaType, "http.content-encoding", "http.Content-Encoding")
+	}
+	if len(h.Values("Content-Type")) != 1 {
+		return fault(gateway.MediaType, "http.content-type", "http.Content-Type")
+	}
+	name, params, err := mime.ParseMediaType(h.Get("Content-Type"))
+	if err != nil {
+		return fault(gateway.MediaType, "http.content-type", "http.Content-Type")
+	}
+	if charset := params["charset"]; charset != "" && !strings.EqualFold(charset, "utf-8") {
+		return fault(gateway.MediaType, "http.charset", "http.Content-Type")
+	}
+	if v := params["fhirversion"]; v != "" && v != "4.0" {
+		return fault(gateway.MediaType, "http.content-type", "http.Content-Type")
+	}
+	for _, n := range names {
+		if name == n {
+			return nil
+		}
+	}
+	return fault(gateway.MediaType, "http.content-type", "http.Content-Type")
+}
+
+// language chooses between bokmål and English by Accept-Language; bokmål unless English is asked
+// for first.
+func language(h http.Header) string {
+	best, weight := "nb", 0.0
+	for _, one := range strings.Split(h.Get("Accept-Language"), ",") {
+		tag, params, _ := strings.Cut(strings.TrimSpace(one), ";")
+		primary, _, _ := strings.Cut(strings.ToLower(strings.TrimSpace(tag)), "-")
+		q := 1.0
+		if s, ok := strings.CutPrefix(strings.TrimSpace(params), "q="); ok {
+			var err error
+			if q, err = strconv.ParseFloat(s, 64); err != nil {
+				continue
+			}
+		}
+		if q <= weight {
+			continue
+		}
+		switch primary {
+		case "nb", "no", "nn", "da", "sv":
+			best, weight = "nb", q
+		case "en":
+			best, weight = "en", q
+		}
+	}
+	return best
+}

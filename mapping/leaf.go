@@ -1,0 +1,367 @@
+package mapping
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/beevik/etree"
+)
+
+// leaf maps one element without a class, by its kind.
+func (r *reader) leaf(e *elem, f *field, cur *building, base *node, sec int) {
+	if len(f.targets) == 0 && f.kind != "CONTACT" {
+		if r.log && f.kind == "NOTE" {
+			r.drop(e, "Fritekst")
+			return
+		}
+		r.keep(e, sec)
+		return
+	}
+	switch f.kind {
+	case "TEXT", "NOTE", "RICH", "PLACE":
+		r.textLeaf(e, f, cur, base, sec)
+	case "BOOL", "INT", "DATE", "DAY":
+		r.typedText(e, f, cur, base)
+	case "TS":
+		m, ok := parseMoment(e.attr("V"))
+		if !ok {
+			r.attribute(e, "V", Invalid, cur, "")
+			return
+		}
+		base.put(f.targets[0].path, str(m.text))
+		r.attribute(e, "V", Mapped, cur, f.targets[0].name)
+		r.literals(f, base)
+	case "CS", "CV", "CODE":
+		r.coded(e, f, cur, base, sec)
+	case "PQ":
+		r.quantity(e, f, cur, base)
+	case "HCP", "ORG", "PERSON":
+		if !r.revealingUnit(e, sec) {
+			r.party(e, f, cur, base)
+		}
+	case "CONTACT":
+		r.contact(e, cur, base)
+	}
+}
+
+// literals sets what a target "x!JSON" says when the element is there.
+func (r *reader) literals(f *field, base *node) {
+	for _, g := range f.targets {
+		if g.literal != nil {
+			base.put(g.path, g.literal.clone())
+		}
+	}
+}
+
+func (n *node) clone() *node {
+	c := *n
+	c.names = slices.Clone(n.names)
+	c.kids = make([]*node, len(n.kids))
+	for i, k := range n.kids {
+		c.kids[i] = k.clone()
+	}
+	return &c
+}
+
+func (r *reader) textLeaf(e *elem, f *field, cur *building, base *node, sec int) {
+	if r.log && (f.kind == "NOTE" || f.kind == "RICH" || f.kind == "PLACE" && reveals(e.text)) {
+		if f.kind == "PLACE" {
+			r.report(Finding{Path: e.path(), Outcome: Reveals, Target: "Section.Drop"})
+			r.drop(e, "Stedsnavn som røper rusbehandling")
+		} else {
+			r.drop(e, "Fritekst")
+		}
+		return
+	}
+	if f.kind == "PLACE" && reveals(e.text) {
+		r.report(Finding{Path: e.path(), Outcome: Reveals, Target: "rus"})
+		r.label(sec, "rus")
+	}
+	text := e.text
+	if f.kind == "RICH" && len(e.kids) > 0 {
+		var b strings.Builder
+		r.flatten(e, &b, cur, f.targets[0].path)
+		text = strings.Trim(b.String(), "\n")
+	} else if len(e.kids) > 0 {
+		for _, k := range e.kids {
+			r.unknown(k, sec)
+		}
+	}
+	if strings.TrimSpace(text) == "" {
+		return
+	}
+	if !clean(text) {
+		r.text(e, Invalid, cur, nil)
+		return
+	}
+	base.put(f.targets[0].path, str(text))
+	cur.filled = true
+	r.text(e, Mapped, cur, f.targets[0].path)
+}
+
+// clean refuses the C1 control characters, which XML allows and a FHIR string does not.
+func clean(s string) bool {
+	return !strings.ContainsFunc(s, func(c rune) bool { return c >= 0x7F && c < 0xA0 && c != 0x85 })
+}
+
+// blocks are the XHTML elements that begin a line.
+var blocks = []string{"p", "br", "div", "li", "tr", "h1", "h2", "h3", "h4", "h5", "h6", "table", "ul", "ol", "pre", "blockquote"}
+
+// flatten writes the text of XHTML without its markup; scripts and styles stay in the original.
+func (r *reader) flatten(e *elem, b *strings.Builder, cur *building, path []step) {
+	if e.name == "script" || e.name == "style" {
+		return
+	}
+	if slices.Contains(blocks, e.name) && b.Len() > 0 && !strings.HasSuffix(b.String(), "\n") {
+		b.WriteByte('\n')
+	}
+	kids := e.kids
+	for _, child := range e.src.Child {
+		switch c := child.(type) {
+		case *etree.CharData:
+			if data := c.Data; strings.TrimSpace(data) != "" {
+				if b.Len() > 0 && strings.TrimLeft(data, " \t\r\n") != data && !strings.HasSuffix(b.String(), " ") && !strings.HasSuffix(b.String(), "\n") {
+					b.WriteByte(' ')
+				}
+				b.WriteString(strings.Join(strings.Fields(data), " "))
+				if strings.TrimRight(data, " \t\r\n") != data {
+					b.WriteByte(' ')
+				}
+				r.text(e, Mapped, cur, path)
+			}
+		case *etree.Element:
+			if len(kids) > 0 && c == kids[0].src {
+				r.flatten(kids[0], b, cur, path)
+				kids = kids[1:]
+			}
+		}
+	}
+	if slices.Contains(blocks, e.name) && e.name != "br" {
+		b.WriteByte('\n')
+	}
+}
+
+func (r *reader) typedText(e *elem, f *field, cur *building, base *node) {
+	var v *node
+	text := e.value()
+	switch f.kind {
+	case "BOOL":
+		if s, ok := parseBool(text); ok {
+			v = boolean(s)
+		}
+	case "INT":
+		if integerForm.MatchString(text) {
+			v = number(text)
+		}
+	case "DATE":
+		if m, ok := parseMoment(text); ok {
+			v = str(m.text)
+		}
+	case "DAY":
+		if day, ok := birthDate(text); ok {
+			v = str(day)
+		}
+	}
+	if v == nil {
+		r.text(e, Invalid, cur, nil)
+		return
+	}
+	base.put(f.targets[0].path, v)
+	r.text(e, Mapped, cur, f.targets[0].path)
+	r.literals(f, base)
+}
+
+// coded maps a CS or CV: V, S, DN, OT.
+func (r *reader) coded(e *elem, f *field, cur *building, base *node, sec int) {
+	code := e.attr("V")
+	if strings.ContainsAny(code, " \t\r\n") {
+		code = strings.Join(strings.Fields(code), " ") // xs:token
+	}
+	system, list := r.system(e, f)
+	display, other := e.attr("DN"), e.attr("OT")
+	outcome := Mapped
+	if texts := r.t.codes[list]; code != "" && (texts != nil && texts[code] == "" || len(f.lists) > 0 && list != "" && !slices.Contains(f.lists, list)) {
+		outcome = UnknownCode
+	}
+	if code == "" && system != "" {
+		system = ""
+		r.attribute(e, "S", Kept, cur, "")
+	}
+	if r.log {
+		display, other = r.official(e, list, code)
+	}
+	r.labelByCode(e, sec)
+	path, name := f.targets[0].path, f.targets[0].name
+	coding := obj("system", system, "code", code, "display", display)
+	var v *node
+	switch {
+	case f.kind == "CODE":
+		if v = coding; other != "" {
+			r.attribute(e, "OT", Kept, cur, "")
+		}
+	case code == "" && other == "":
+		v = obj("text", display) // a name without a code
+	default:
+		v = obj("text", other)
+		if len(coding.names) > 0 {
+			v.set("coding", array(coding))
+		}
+	}
+	if len(v.names) == 0 {
+		return
+	}
+	if f.kind != "CODE" {
+		if other != "" {
+			r.attribute(e, "OT", Mapped, cur, name+".text")
+		}
+		name += ".coding"
+	}
+	base.put(path, v)
+	r.attribute(e, "V", outcome, cur, name+".code")
+	r.attribute(e, "S", Mapped, cur, name+".system")
+	r.attribute(e, "DN", Mapped, cur, name+".display")
+	for _, g := range f.targets[1:] {
+		for _, pair := range r.t.maps[g.through] {
+			if pair[0] == code {
+				base.put(g.path, str(pair[1]))
+				break
+			}
+		}
+	}
+	r.literals(f, base)
+}
+
+// system resolves @S. A CS has none, and a CV may lack it: when the table names one list only, that is meant.
+func (r *reader) system(e *elem, f *field) (uri, list string) {
+	oid := strings.TrimSpace(e.attr("S"))
+	if oid == "" {
+		if len(f.lists) != 1 {
+			return "", ""
+		}
+		return r.t.system(volven + f.lists[0]), f.lists[0]
+	}
+	if strings.Trim(oid, "0123456789.") != "" {
+		r.attribute(e, "S", Invalid, nil, "")
+		return "", ""
+	}
+	uri, ok := r.systems[oid]
+	if !ok {
+		uri = r.t.system(oid)
+		r.systems[oid] = uri
+	}
+	return uri, strings.TrimPrefix(oid, volven)
+}
+
+// official replaces the words beside a code in a LOG_ message by the list's own: DN and OT are free text channels.
+func (r *reader) official(e *elem, list, code string) (display, other string) {
+	display = r.t.codes[list][code]
+	if dn := e.attr("DN"); dn != "" && dn != display {
+		r.dropAttribute(e, "DN")
+	}
+	if e.attr("OT") != "" {
+		r.dropAttribute(e, "OT")
+	}
+	return display, ""
+}
+
+func (r *reader) dropAttribute(e *elem, name string) {
+	r.addSection(Section{Path: e.path() + "/@" + name, Name: "Fritekst", Labels: []string{"uklassifisert"}, Drop: true}, "")
+	r.attribute(e, name, Dropped, nil, "")
+}
+
+func (r *reader) labelByCode(e *elem, sec int) {
+	list := strings.TrimPrefix(strings.TrimSpace(e.attr("S")), volven)
+	if labels := r.t.labels[list][e.attr("V")]; len(labels) > 0 {
+		r.label(sec, labels...)
+	}
+}
+
+func (r *reader) quantity(e *elem, f *field, cur *building, base *node) {
+	value := strings.TrimSpace(e.attr("V"))
+	if !decimalForm.MatchString(value) {
+		r.attribute(e, "V", Invalid, cur, "")
+		return
+	}
+	v := object()
+	v.set("value", number(value))
+	if unit := strings.TrimSpace(e.attr("U")); unit != "" {
+		v.set("unit", str(unit))
+		r.attribute(e, "U", Mapped, cur, f.targets[0].name+".unit")
+	}
+	base.put(f.targets[0].path, v)
+	r.attribute(e, "V", Mapped, cur, f.targets[0].name+".value")
+}
+
+// party maps a fk1:HealthcareProfessional, Organisation or Person to a logical reference: identifier and name. National
+// identifiers of persons are kept in the original only.
+func (r *reader) party(e *elem, f *field, cur *building, base *node) {
+	path, name := f.targets[0].path, f.targets[0].name
+	ref := object()
+	switch f.kind {
+	case "HCP":
+		ref.set("type", str("Practitioner"))
+	case "ORG":
+		ref.set("type", str("Organization"))
+	}
+	for _, point := range e.kidsNamed("TeleCom") {
+		address := point.kid("TeleAddress")
+		if v := contactPoint(address.attr("V"), point.kid("TypeTelecom").attr("V")); v != nil {
+			ref.put([]step{{name: "extension", append: true}}, obj("url", extensionBase+"telecom", "valueContactPoint", v))
+			r.attribute(address, "V", Mapped, cur, name+".extension(telecom).valueContactPoint.value")
+		}
+	}
+	if id := bestIdent(e, f.kind); id != nil {
+		ref.set("identifier", obj("system", identifierSystems[id.kid("TypeId").attr("V")], "value", id.kid("Id").value()))
+		r.mappedText(id.kid("Id"), cur, name+".identifier.value")
+	}
+	var names []string
+	for _, n := range []string{"OrganisationName", "GivenName", "MiddleName", "FamilyName"} {
+		if k := e.kid(n); k.value() != "" {
+			names = append(names, k.value())
+			r.mappedText(k, cur, name+".display")
+		}
+	}
+	if len(names) > 0 {
+		ref.set("display", str(strings.Join(names, " ")))
+	}
+	if ref.get("identifier") == nil && ref.get("display") == nil {
+		return
+	}
+	base.put(path, ref)
+	if role := e.kid("RoleToPatient"); role != nil && len(f.targets) > 1 {
+		r.coded(role, &field{kind: "CV", lists: []string{"9034"}, targets: f.targets[1:]}, cur, base, cur.section)
+	}
+}
+
+// revealingUnit reports a unit whose name tells that substance-use care is given. Its section carries rus; in a LOG_
+// message the unit is dropped, and true is the answer.
+func (r *reader) revealingUnit(e *elem, sec int) bool {
+	found := false
+	for org := e; org != nil; org = org.kid("Organisation") {
+		if name := org.kid("OrganisationName"); reveals(name.value()) {
+			r.report(Finding{Path: name.path(), Outcome: Reveals, Target: "rus"})
+			found = true
+		}
+	}
+	switch {
+	case found && r.log:
+		r.drop(e, "Enhetsnavn som røper rusbehandling")
+		return true
+	case found:
+		r.label(sec, "rus")
+	}
+	return false
+}
+
+// bestIdent chooses HPR before HER for a person, HER before ENH before RSH for an organisation.
+func bestIdent(e *elem, kind string) *elem {
+	order := map[string][]string{"HCP": {"HPR", "HER"}, "ORG": {"HER", "ENH", "RSH"}}[kind]
+	for _, typ := range order {
+		for _, id := range e.kidsNamed("Ident") {
+			if id.kid("TypeId").attr("V") == typ && id.kid("Id").value() != "" {
+				return id
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,441 @@
+package mapping
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/sluse/sluse/gateway/fhir"
+)
+
+// Read maps a message: PLO 1.6 MEDISINSKE_OPPLYSNINGER, LOG_INNLAGT and LOG_UTSKRIVNINGSKLAR, dialogmelding 1.0 and
+// 1.1. Any other type is an *Error with code NotSupported. id gives the id of the resource with a key; it is asked once
+// per key, and references between the resources hold what it answers. Every leaf of the message has a line in the
+// report; what no resource holds stands in the kept original (keys "original", "original-binary").
+func Read(raw []byte, id func(key string) string) (*Incoming, error) { return read(raw, id, false) }
+
+// read also takes what is only sent (messages of direction out) when all is set: for translating back.
+func read(raw []byte, id func(key string) string, all bool) (*Incoming, error) {
+	_, root, err := parse(raw, Limits{})
+	if err != nil {
+		return nil, err
+	}
+	head, err := readHead(root)
+	if err != nil {
+		return nil, err
+	}
+	t := theTable()
+	payload, m, err := t.payload(root, head, all)
+	if err != nil {
+		return nil, err
+	}
+	r := &reader{t: t, in: &Incoming{Head: *head, AllOrNothing: head.AllOrNothing(), Report: make([]Finding, 0, len(raw)/40)}, ids: map[string]string{}, ask: id,
+		counts: map[string]int{}, groups: map[string]int{}, elements: map[[2]string]string{}, systems: map[string]string{},
+		log: m.class == "Pasientlogistikk"}
+	generated, _ := parseMoment(head.GeneratedValue) // readHead has checked it
+	r.sent = generated.text
+	r.header(root)
+	r.eventFits(payload)
+	r.class(payload, m.rootClass, r.communication, r.communication.body, 0)
+	if i, ok := r.groups["join:dialog"]; ok {
+		r.communication.section = i // it holds the text of the dialogue
+	}
+	r.documents(root, payload)
+	r.sweep(root)
+	r.original(raw)
+	r.finish()
+	return r.in, nil
+}
+
+// events are the children of Pasientlogistikk that the types name.
+var events = map[Kind]string{KindAdmitted: "MeldingInnlagtPasient", KindReadyForDischarge: "MeldingUtskrivningsklarPasient"}
+
+// eventFits reports a LOG_ message whose type names another event than it holds.
+func (r *reader) eventFits(payload *elem) {
+	if want := events[r.in.Head.Kind]; want != "" && payload.kid(want) == nil {
+		r.report(Finding{Path: infoPath + "/Type/@V", Outcome: Invalid, Target: "event"})
+	}
+}
+
+// payload finds the first document whose root the table knows.
+func (t *table) payload(root *elem, h *Head, all bool) (*elem, *message, error) {
+	for _, doc := range root.kidsNamed("Document") {
+		for _, content := range doc.at("RefDoc", "Content").all() {
+			for i := range t.messages {
+				m := &t.messages[i]
+				if m.root == content.name && m.rootNS == content.ns && m.kind == h.Kind && (m.reads || all) {
+					return content, m, t.accepts(content, m)
+				}
+			}
+		}
+	}
+	return nil, nil, fault(NotSupported, "/MsgHead/MsgInfo/Type", "no mapping for this message type and version")
+}
+
+// accepts refuses logistics of the kinds that have no mapping yet, and those that hold no event: the child element
+// decides (plo.md § 2.2).
+func (t *table) accepts(content *elem, m *message) error {
+	if m.class != "Pasientlogistikk" {
+		return nil
+	}
+	events := 0
+	for _, k := range content.kids {
+		if k.ns != content.ns {
+			continue
+		}
+		if events++; m.rootClass.field(k) == nil {
+			return fault(NotSupported, k.path(), "no mapping for this kind of logistics message")
+		}
+	}
+	if events != 1 {
+		return fault(Malformed, content.path(), "not exactly one event")
+	}
+	return nil
+}
+
+func (e *elem) all() []*elem {
+	if e == nil {
+		return nil
+	}
+	return e.kids
+}
+
+// building is a resource in the making.
+type building struct {
+	key, typ string
+	body     *node
+	section  int
+	filled   bool // a leaf of the message stands in it
+}
+
+type reader struct {
+	t             *table
+	in            *Incoming
+	ask           func(string) string
+	ids           map[string]string
+	builds        []*building
+	counts        map[string]int
+	groups        map[string]int // list and join sections
+	sent          string         // GenDate as FHIR writes it
+	log           bool           // LOG_: no free text, no clinical reference
+	communication *building
+	patient       *building
+	careTeam      *building
+	elements      map[[2]string]string // type and path → FHIR element, for the report
+	systems       map[string]string    // OID → FHIR system
+}
+
+// element names a FHIR element as the report does.
+func (r *reader) element(typ, path string) string {
+	key := [2]string{typ, path}
+	name, ok := r.elements[key]
+	if !ok {
+		name = typ + "." + path
+		r.elements[key] = name
+	}
+	return name
+}
+
+func (r *reader) id(key string) string {
+	if _, ok := r.ids[key]; !ok {
+		r.ids[key] = r.ask(key)
+	}
+	return r.ids[key]
+}
+
+func (r *reader) reference(b *building) *node { return obj("reference", b.typ+"/"+r.id(b.key)) }
+
+// build begins a resource. The first CareTeam and the Patient have fixed keys.
+func (r *reader) build(key, typ string, section int) *building {
+	if key == "" {
+		r.counts[typ]++
+		key = keyOf(typ) + "-" + strconv.Itoa(r.counts[typ])
+	}
+	b := &building{key: key, typ: typ, section: section, body: obj("resourceType", typ)}
+	r.builds = append(r.builds, b)
+	return b
+}
+
+// keyOf writes MedicationStatement as medication-statement.
+func keyOf(typ string) string {
+	var b strings.Builder
+	for i, c := range typ {
+		if unicode.IsUpper(c) && i > 0 {
+			b.WriteByte('-')
+		}
+		b.WriteRune(unicode.ToLower(c))
+	}
+	return b.String()
+}
+
+// section returns the index of the section that an element belongs to under a rule.
+func (r *reader) section(e *elem, rule sectionRule, enclosing int) int {
+	var group string
+	path := e.path()
+	switch rule.mode {
+	case "":
+		return enclosing
+	case "list":
+		path = e.listPath()
+		group = "list:" + path
+	case "join":
+		path = e.listPath()
+		group = "join:" + rule.group
+	}
+	i, ok := r.groups[group]
+	if group == "" || !ok {
+		return r.addSection(Section{Path: path, Name: rule.heading, Labels: slices.Clone(rule.labels), ByContent: rule.content}, group)
+	}
+	if s := &r.in.Sections[i]; s.Path != path && !slices.Contains(strings.Split(s.Path, " | "), path) {
+		s.Path += " | " + path
+	}
+	r.label(i, rule.labels...)
+	return i
+}
+
+func (r *reader) addSection(s Section, group string) int {
+	r.in.Sections = append(r.in.Sections, s)
+	i := len(r.in.Sections) - 1
+	if group != "" {
+		r.groups[group] = i
+	}
+	return i
+}
+
+func (r *reader) label(section int, labels ...string) {
+	s := &r.in.Sections[section]
+	for _, l := range labels {
+		if !slices.Contains(s.Labels, l) {
+			s.Labels = append(s.Labels, l)
+		}
+	}
+}
+
+func (r *reader) indivisible(section int) bool {
+	for _, i := range r.groups {
+		if i == section {
+			return true
+		}
+	}
+	return false
+}
+
+// class walks the children of an element by the table. base is where relative paths begin in cur.
+func (r *reader) class(e *elem, c *class, cur *building, base *node, sec int) {
+	r.constants(c, base)
+	if c.text != nil && strings.TrimSpace(e.text) != "" {
+		base.put(c.text, str(e.text))
+		r.text(e, Mapped, cur, c.text)
+	}
+	count := make([]int, len(c.fields))
+	last := -1
+	for _, k := range e.kids {
+		f := c.field(k)
+		if f == nil {
+			r.unknown(k, sec)
+			continue
+		}
+		if count[f.order]++; count[f.order] == 2 && !f.many {
+			r.report(Finding{Path: k.path(), Outcome: Invalid, Target: "cardinality"})
+		}
+		if f.order < last {
+			r.report(Finding{Path: k.path(), Outcome: Invalid, Target: "order"})
+		}
+		last = max(last, f.order)
+		if count[f.order] > 1 && !f.many {
+			r.keep(k, r.section(k, f.section, sec))
+			continue
+		}
+		r.field(k, f, cur, base, r.section(k, f.section, sec))
+	}
+	for _, f := range c.fields {
+		if f.min > 0 && count[f.order] == 0 {
+			r.report(Finding{Path: e.path() + "/" + f.name, Outcome: Invalid, Target: "cardinality"})
+		}
+	}
+	for _, d := range c.defaults {
+		if base.get(d.path[0].name) == nil {
+			r.constant(d, base)
+		}
+	}
+}
+
+func (r *reader) constants(c *class, base *node) {
+	for _, k := range c.consts {
+		r.constant(k, base)
+	}
+}
+
+func (r *reader) constant(k constant, base *node) {
+	if k.value == nil {
+		base.put(k.path, str(r.sent))
+		return
+	}
+	base.put(k.path, k.value.clone())
+}
+
+func (r *reader) field(k *elem, f *field, cur *building, base *node, sec int) {
+	switch {
+	case f.kind == "KEEP":
+		r.keep(k, sec)
+	case f.class == nil:
+		r.leaf(k, f, cur, base, sec)
+	case f.class.resource != "":
+		if r.patient == nil {
+			r.keep(k, sec) // nobody to be about
+			return
+		}
+		next := r.resourceFor(f.class, sec)
+		at := next.body
+		if len(f.targets) > 0 {
+			at = object()
+			next.body.put(f.targets[0].path, at)
+		}
+		r.class(k, f.class, next, at, sec)
+	case len(f.targets) > 0:
+		at := object()
+		base.put(f.targets[0].path, at)
+		r.class(k, f.class, cur, at, sec)
+	default:
+		r.class(k, f.class, cur, base, sec)
+	}
+}
+
+// resourceFor begins the resource of a class, or returns the single one of the message.
+func (r *reader) resourceFor(c *class, sec int) *building {
+	switch {
+	case c.single && c.resource == "Patient":
+		return r.patient
+	case c.single:
+		if r.careTeam == nil {
+			r.careTeam = r.build("care-team", c.resource, sec)
+			r.careTeam.body.set("status", str("active"))
+		}
+		return r.careTeam
+	}
+	return r.build("", c.resource, sec)
+}
+
+// unknown handles an element that the table does not know: kept in the original, and never released by the labels of
+// its neighbours. An indivisible list takes the label as a whole.
+func (r *reader) unknown(e *elem, sec int) {
+	if r.log {
+		r.drop(e, "Ukjent element")
+		return
+	}
+	if r.indivisible(sec) {
+		r.label(sec, "uklassifisert")
+	} else {
+		r.addSection(Section{Path: e.path(), Name: "Ukjent element", Labels: []string{"uklassifisert"}}, "")
+	}
+	r.keep(e, sec)
+}
+
+// keep reports every leaf of an element as standing in the original only.
+func (r *reader) keep(e *elem, sec int) {
+	e.leaves(func(l *elem, a *attr) {
+		if a != nil && a.name == "V" {
+			r.labelByCode(l, sec)
+		}
+		r.leafReport(l, a, Kept, "", "")
+	})
+}
+
+// drop takes an element out of every delivery of a LOG_ message.
+func (r *reader) drop(e *elem, name string) {
+	r.addSection(Section{Path: e.path(), Name: name, Labels: []string{"uklassifisert"}, Drop: true}, "")
+	e.leaves(func(l *elem, a *attr) { r.leafReport(l, a, Dropped, "", "") })
+}
+
+func (r *reader) report(f Finding) { r.in.Report = append(r.in.Report, f) }
+
+func (r *reader) leafReport(e *elem, a *attr, o Outcome, key, target string) {
+	if a != nil && a.done {
+		return
+	}
+	path := e.path()
+	if a == nil {
+		if e.done || strings.TrimSpace(e.text) == "" {
+			return
+		}
+		e.done = true
+	} else {
+		a.done = true
+		path += "/@" + a.name
+	}
+	r.report(Finding{Path: path, Outcome: o, Key: key, Target: target})
+}
+
+// text reports the element's text, and marks the resource as filled when it is mapped.
+func (r *reader) text(e *elem, o Outcome, cur *building, path []step) {
+	if o == Kept || o == Invalid || o == Dropped {
+		r.leafReport(e, nil, o, "", "")
+		return
+	}
+	r.mappedText(e, cur, pathName(path))
+}
+
+func (r *reader) mappedText(e *elem, cur *building, target string) {
+	if cur.filled = true; !e.done {
+		r.leafReport(e, nil, Mapped, cur.key, r.element(cur.typ, target))
+	}
+}
+
+func (r *reader) attribute(e *elem, name string, o Outcome, cur *building, target string) {
+	for i := range e.attrs {
+		if a := &e.attrs[i]; a.name == name && a.ns == "" && !a.done {
+			if o == Mapped || o == UnknownCode {
+				cur.filled = true
+				r.leafReport(e, a, o, cur.key, r.element(cur.typ, target))
+			} else {
+				r.leafReport(e, a, o, "", "")
+			}
+		}
+	}
+}
+
+// sweep reports what nothing above has accounted for.
+func (r *reader) sweep(root *elem) {
+	root.leaves(func(e *elem, a *attr) { r.leafReport(e, a, Kept, "", "") })
+}
+
+// subjects names the element that holds the patient.
+var subjects = map[string]string{
+	"AllergyIntolerance": "patient", "CarePlan": "subject", "CareTeam": "subject", "Communication": "subject",
+	"Condition": "subject", "DocumentReference": "subject", "Goal": "subject", "MedicationStatement": "subject",
+	"Observation": "subject", "ServiceRequest": "subject",
+}
+
+// finish writes the resources and ties each section's to the message by one Provenance.
+func (r *reader) finish() {
+	kept := r.builds[:0]
+	for _, b := range r.builds {
+		if !b.filled {
+			continue
+		}
+		if at := subjects[b.typ]; at != "" && r.patient != nil {
+			b.body.set(at, r.reference(r.patient))
+		}
+		b.body.prune()
+		kept = append(kept, b)
+	}
+	r.builds = kept
+	for i := range r.in.Sections {
+		var targets []*building
+		for _, b := range kept {
+			if b.section == i {
+				targets = append(targets, b)
+				r.in.Sections[i].Keys = append(r.in.Sections[i].Keys, b.key)
+			}
+		}
+		if len(targets) > 0 {
+			p := r.provenance(i, targets)
+			r.in.Sections[i].Keys = append(r.in.Sections[i].Keys, p.key)
+		}
+	}
+	for _, b := range r.builds {
+		r.in.Resources = append(r.in.Resources, Resource{Key: b.key, Type: fhir.Type(b.typ), Body: b.body.bytes(),
+			Section: r.in.Sections[b.section].Path})
+	}
+}

@@ -1,0 +1,318 @@
+package mapping
+
+import (
+	"encoding/base64"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Outgoing is a message to be sent. Head needs MsgID, Kind, Generated, Sender, Receiver and Patient.
+type Outgoing struct {
+	Head        Head
+	Dialog      *Dialog      // the payload of every DIALOG_ kind
+	Resources   [][]byte     // the payload of HELSEOPPLYSNINGER_LEGE: FHIR JSON, already decided on and trimmed
+	Content     string       // HELSEOPPLYSNINGER_LEGE: Volven 9137; empty means 2, Statusrapport
+	Attachments []Attachment // Bytes, MimeType and Name
+}
+
+// Dialog is the payload of a dialogmelding 1.1 (HIS 80603:2017).
+type Dialog struct {
+	ThemeList    string // Volven list: 7322, 9069, 9152 …
+	ThemeCode    string
+	ThemeDisplay string // empty takes the list's own
+	Subject      string // Tema or EmneSporsmal
+	Text         string // TekstNotatInnhold or Sporsmal
+	Remark       string // Merknad or Begrunnelse
+	Urgency      string // Volven 9067; questions only
+	Date         string // YYYY-MM-DD; notes only
+}
+
+// Write maps to dialogmelding 1.1 or to PLO 1.6 HELSEOPPLYSNINGER_LEGE, in MsgHead 1.2, UTF-8. The same input gives the
+// same bytes. The findings name what the message has no place for. Dialogmelding is valid by its schema.
+func Write(o Outgoing) ([]byte, []Finding, error) {
+	t := theTable()
+	var m *message
+	for i := range t.messages {
+		if t.messages[i].kind == o.Head.Kind && t.messages[i].writes {
+			m = &t.messages[i]
+		}
+	}
+	switch {
+	case m == nil:
+		return nil, nil, fault(NotSupported, "/MsgHead/MsgInfo/Type", "no mapping to this message type")
+	case o.Head.MsgID == "" || o.Head.Generated.IsZero():
+		return nil, nil, fault(Malformed, "/MsgHead/MsgInfo", "id and time are required")
+	case o.Head.Sender.Addressed() == "" || o.Head.Receiver.Addressed() == "":
+		return nil, nil, fault(Malformed, "/MsgHead/MsgInfo", "HER-id of sender and receiver are required")
+	case (m.rootClass.name == "Dialogmelding11") != (o.Dialog != nil):
+		return nil, nil, fault(Malformed, "/MsgHead/Document", "payload and type do not fit")
+	}
+	x := &emitter{t: t, sent: instant(o.Head.Generated)}
+	payload, err := x.payload(m, o)
+	if err != nil {
+		return nil, nil, err
+	}
+	w := newWriter()
+	w.open("MsgHead", "xmlns", nsHead)
+	w.head(t, o.Head)
+	w.document(instant(o.Head.Generated), "XML", "XML-instans", "", "", func() { payload.write(w) })
+	for i, a := range o.Attachments {
+		if a.Bytes == nil {
+			x.findings = append(x.findings, Finding{Path: "Attachment[" + strconv.Itoa(i) + "]", Outcome: NotSent})
+			continue
+		}
+		w.document(instant(o.Head.Generated), "A", "Vedlegg", a.MimeType, a.Name, func() {
+			w.text("Base64Container", base64.StdEncoding.EncodeToString(a.Bytes), "xmlns", nsBase64)
+		})
+	}
+	w.close("MsgHead")
+	return w.bytes(), x.findings, nil
+}
+
+func (w *writer) document(issued, typ, display, mime, name string, content func()) {
+	w.open("Document")
+	w.open("RefDoc")
+	w.empty("IssueDate", "V", issued)
+	w.empty("MsgType", "V", typ, "DN", display)
+	w.text("MimeType", mime)
+	w.text("Description", name)
+	w.open("Content")
+	content()
+	w.close("Content")
+	w.close("RefDoc")
+	w.close("Document")
+}
+
+// head writes MsgInfo in the order of its schema.
+func (w *writer) head(t *table, h Head) {
+	if h.KindDisplay == "" {
+		h.KindDisplay = t.codes["8279"][string(h.Kind)]
+	}
+	if h.AckWanted == "" {
+		h.AckWanted = "J"
+	}
+	w.open("MsgInfo")
+	w.empty("Type", "V", string(h.Kind), "DN", h.KindDisplay)
+	w.text("MIGversion", "v1.2 2006-05-24")
+	w.text("GenDate", instant(h.Generated))
+	w.text("MsgId", h.MsgID)
+	w.empty("ProcessingStatus", "V", h.Processing, "DN",
+		map[string]string{"P": "Produksjon", "D": "Debugging", "T": "Opplæring"}[h.Processing])
+	w.empty("Ack", "V", h.AckWanted, "DN", map[string]string{"J": "Ja", "N": "Nei", "F": "Kun ved feil"}[h.AckWanted])
+	if h.RefToParent != "" {
+		if h.RefToConversation == "" {
+			h.RefToConversation = h.RefToParent
+		}
+		w.open("ConversationRef")
+		w.text("RefToParent", h.RefToParent)
+		w.text("RefToConversation", h.RefToConversation)
+		w.close("ConversationRef")
+	}
+	w.open("Sender")
+	w.organisation(h.Sender)
+	w.close("Sender")
+	w.open("Receiver")
+	w.organisation(h.Receiver)
+	w.close("Receiver")
+	for _, other := range h.CopyReceivers {
+		w.open("OtherReceiver")
+		w.empty("RoleReceiver", "V", "COP", "DN", "Kopimottaker")
+		w.organisation(other)
+		w.close("OtherReceiver")
+	}
+	if h.Patient.Present {
+		w.patient(h.Patient)
+	}
+	w.close("MsgInfo")
+}
+
+func (w *writer) organisation(a Address) {
+	if a.HERID == "" && a.OrgNumber == "" { // only the unit is known: it is the organisation then
+		a.HERID, a.Name, a.UnitHERID, a.UnitName = a.UnitHERID, a.UnitName, "", ""
+	}
+	w.open("Organisation")
+	w.text("OrganisationName", orDash(a.Name))
+	w.ident(a.HERID, "HER", "9051", "HER-id")
+	w.ident(a.OrgNumber, "ENH", "9051", "Organisasjonsnummeret i Enhetsregister")
+	if a.UnitHERID != "" {
+		w.open("Organisation")
+		w.text("OrganisationName", orDash(a.UnitName))
+		w.ident(a.UnitHERID, "HER", "9051", "HER-id")
+		w.close("Organisation")
+	}
+	if a.HPR != "" {
+		given, family := splitName(a.PersonName)
+		w.open("HealthcareProfessional")
+		w.text("FamilyName", family)
+		w.text("GivenName", given)
+		w.ident(a.HPR, "HPR", "8116", "HPR-nummer")
+		w.close("HealthcareProfessional")
+	}
+	w.close("Organisation")
+}
+
+// orDash fills a name that the schema requires.
+func orDash(s string) string {
+	if strings.TrimSpace(s) == "" {
+		return "-"
+	}
+	return s
+}
+
+// splitName takes the last word as the family name.
+func splitName(s string) (given, family string) {
+	if i := strings.LastIndex(s, " "); i >= 0 {
+		return s[:i], s[i+1:]
+	}
+	return "", s
+}
+
+func (w *writer) ident(id, typ, list, display string) {
+	if id == "" {
+		return
+	}
+	w.open("Ident")
+	w.text("Id", id)
+	w.empty("TypeId", "V", typ, "S", volven+list, "DN", display)
+	w.close("Ident")
+}
+
+var identDisplays = map[string]string{"FNR": "Fødselsnummer", "DNR": "D-nummer", "HNR": "H-nummer", "DUF": "DUF-nummer",
+	"FHN": "Felles hjelpenummer", "XXX": "Annet"}
+
+func (w *writer) patient(p PatientHead) {
+	w.open("Patient")
+	w.text("FamilyName", p.Family)
+	w.text("MiddleName", p.Middle)
+	w.text("GivenName", p.Given)
+	w.text("DateOfBirth", p.BirthDate)
+	w.empty("Sex", "V", p.Sex, "DN", map[string]string{"1": "Mann", "2": "Kvinne", "0": "Ikke kjent", "9": "Ikke spesifisert"}[p.Sex])
+	typ := p.NINType
+	if typ == "" {
+		typ = identifierType(p.NINSystem)
+	}
+	if typ == "" {
+		typ = "XXX"
+	}
+	w.ident(p.NIN, typ, "8116", identDisplays[typ])
+	if len(p.Addresses) > 0 {
+		a := p.Addresses[0] // the schema has room for one
+		w.open("Address")
+		w.empty("Type", "V", a.Type)
+		w.text("StreetAdr", a.Street)
+		w.text("PostalCode", a.PostalCode)
+		w.text("City", a.City)
+		w.text("Postbox", a.Postbox)
+		w.empty("County", "V", a.County, "DN", a.CountyName)
+		w.empty("Country", "V", a.Country)
+		w.close("Address")
+	}
+	for _, t := range p.Telecom {
+		w.open("TeleCom")
+		w.empty("TypeTelecom", "V", t.Type)
+		w.empty("TeleAddress", "V", t.URI)
+		w.close("TeleCom")
+	}
+	w.close("Patient")
+}
+
+// node makes of a Dialog what plo.table maps from: the Communication that reading would give.
+func (d *Dialog) node(t *table) *node {
+	display := d.ThemeDisplay
+	if display == "" {
+		display = t.codes[d.ThemeList][d.ThemeCode]
+	}
+	c := object()
+	c.put(steps("topic.coding[0]"), obj("system", "urn:oid:"+volven+d.ThemeList, "code", d.ThemeCode, "display", display))
+	for _, pair := range [][2]string{{"topic.text", d.Subject}, {"payload[+].contentString", d.Text}, {"note[+].text", d.Remark},
+		{"extension{dato-notat}.valueDate", d.Date}} {
+		if pair[1] != "" {
+			c.put(steps(pair[0]), str(pair[1]))
+		}
+	}
+	if d.Urgency != "" {
+		c.put(steps("extension{hastegrad}.valueCodeableConcept.coding[0]"),
+			obj("system", "urn:oid:"+volven+"9067", "code", d.Urgency, "display", t.codes["9067"][d.Urgency]))
+	}
+	return c
+}
+
+// questionLists are the lists of Foresporsel/TypeForesp; every other theme is a Notat (plo.md § 7.2).
+var questionLists = []string{"9152", "9153", "9154", "9155", "8331"}
+
+// payload builds the tree of the fagmelding.
+func (x *emitter) payload(m *message, o Outgoing) (*out, error) {
+	if d := o.Dialog; d != nil {
+		if x.t.codes[d.ThemeList][d.ThemeCode] == "" {
+			return nil, fault(Malformed, "Dialogmelding", "a theme of a known list is required")
+		}
+		if o.Head.Kind == KindDialogAnswer && o.Head.RefToParent == "" {
+			return nil, fault(Malformed, "/MsgHead/MsgInfo/ConversationRef", "an answer names what it answers")
+		}
+		x.plain = m.prefix
+		use := "Notat"
+		if slices.Contains(questionLists, d.ThemeList) {
+			use = "Foresporsel"
+		}
+		root := x.root(m)
+		for _, f := range m.rootClass.fields {
+			if f.name == use {
+				root.kids = x.fieldOut(f, d.node(x.t))
+			}
+		}
+		if len(root.kids) == 0 || len(x.missing) > 0 {
+			return nil, fault(Malformed, "Dialogmelding", "the theme is not of a list that the message takes")
+		}
+		return root, nil
+	}
+	for i, body := range o.Resources {
+		n, err := parseJSON(body)
+		if err != nil || n.get("resourceType").string() == "" {
+			return nil, fault(NotFHIR, "Resources["+strconv.Itoa(i)+"]", "not a FHIR resource")
+		}
+		x.resources = append(x.resources, &source{node: n, typ: n.get("resourceType").string(), index: i})
+	}
+	x.planNotes()
+	content := o.Content
+	if content == "" {
+		content = "2"
+	}
+	if x.t.codes["9137"][content] == "" {
+		return nil, fault(Malformed, "InnholdKonsultasjon", "not a code of 9137")
+	}
+	status := o.Head.Status
+	if status == "" {
+		status = StatusNew
+	}
+	c := object()
+	c.put(steps("topic.coding[0]"), obj("system", "urn:oid:"+volven+"9137", "code", content, "display", x.t.codes["9137"][content]))
+	c.put(steps("extension{forsendelsesstatus}.valueCodeableConcept.coding[0]"),
+		obj("system", "urn:oid:"+volven+"7309", "code", string(status), "display", x.t.codes["7309"][string(status)]))
+	root := x.root(m)
+	root.kids = x.classOut(m.rootClass, c)
+	x.leftovers()
+	return root, nil
+}
+
+// root declares every namespace of the table that the payload may use.
+func (x *emitter) root(m *message) *out {
+	root := &out{name: x.name(m.prefix, m.root)}
+	if x.plain != "" {
+		root.attrs = []string{"xmlns", m.rootNS}
+	} else {
+		root.attrs = []string{"xmlns:" + m.prefix, m.rootNS}
+		for _, p := range []string{"po", "epj1", "epj2", "epj3"} {
+			root.attrs = append(root.attrs, "xmlns:"+p, x.t.ns[p])
+		}
+	}
+	root.attrs = append(root.attrs, "xmlns:fk1", nsFK1)
+	return root
+}
+
+func (x *emitter) name(prefix, local string) string {
+	if prefix == x.plain || prefix == "" {
+		return local
+	}
+	return prefix + ":" + local
+}

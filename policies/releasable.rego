@@ -1,0 +1,483 @@
+# METADATA
+# title: Kan opplysningen krysse?
+# description: >-
+#   Én opplysning, ett spørsmål, pasientens samtykker slik de står i FHIR. Skrevet rett etter formlene i
+#   semantikken og uavhengig av Go, som regner det samme ut på en annen måte; prøver holder dem like.
+#   Taushetsplikt: hpl. § 21; unntak ved samtykke: hpl. § 22, fvl. § 13 a nr. 1; innsigelse: pbrl. § 5-3, pjl. § 17.
+package sluse.releasable
+
+import data.sluse.instant
+import data.sluse.reading
+import data.sluse.receiver
+
+# METADATA
+# title: Svaret
+# description: Om opplysningen krysser, og hvilke kategorier som er dekket, så deler kan tas ut (hpl. § 22).
+# entrypoint: true
+answer := {"releasable": releasable, "covered": covered_labels}
+
+# METADATA
+# title: Kan krysse
+# description: Egne opplysninger alltid; andres når hver kategori er dekket (hpl. §§ 21, 22).
+default releasable := false
+
+releasable if own
+
+releasable if {
+	crossing
+	fetched
+}
+
+releasable if {
+	crossing
+	not input.record.type in data.policy.crossing.except
+	count(input.record.labels) > 0
+	every l in input.record.labels {
+		l in covered
+	}
+}
+
+# METADATA
+# title: Dekkede kategorier
+# description: Det som kan følge med av deler (hpl. § 22).
+default covered_labels := set()
+
+covered_labels := all_labels if own
+
+covered_labels := {l | some l in input.record.fetched} if {
+	not own
+	crossing
+	fetched
+}
+
+covered_labels := covered if {
+	not own
+	crossing
+	not fetched
+	not input.record.type in data.policy.crossing.except
+}
+
+all_labels := {l | some l in data.policy.labels.categories}
+
+# METADATA
+# title: Egen opplysning
+# description: Virksomheten som oppbevarer opplysningen (hpl. §§ 39–40).
+own if {
+	may_hold
+	is_string(input.question.party)
+	input.question.party != ""
+	input.record.custodian == input.question.party
+}
+
+may_hold if {
+	input.question.kind == "person"
+	input.question.action in {"read", "message"}
+}
+
+may_hold if {
+	input.question.kind == "machine"
+	input.question.action == "message"
+}
+
+# METADATA
+# title: Allerede hentet
+# description: Det mottakeren har hentet i melding er del av dens journal (hpl. §§ 39–40).
+fetched if {
+	input.question.action == "read"
+	count(input.record.fetched) > 0
+}
+
+# METADATA
+# title: Et helt spørsmål på tvers
+# description: En person med attest leser, en virksomhet mottar melding. Mangler noe, krysser ingenting (hpl. § 21 a).
+crossing if {
+	whole
+	input.question.action == "read"
+	input.question.kind == "person"
+	input.question.attested == true
+}
+
+crossing if {
+	whole
+	input.question.action == "message"
+	input.question.kind in {"person", "machine"}
+}
+
+whole if {
+	not own
+	every s in [input.question.party, input.record.type, input.record.id, input.record.custodian] {
+		is_string(s)
+		s != ""
+	}
+	input.record.person == true
+	is_array(input.record.labels)
+	every l in input.record.labels {
+		l in all_labels
+	}
+	is_array(input.record.fetched)
+	is_array(input.record.sent)
+	every s in input.record.sent {
+		is_string(s.to)
+		is_array(s.labels)
+	}
+	is_number(instant.now)
+	is_array(input.consents)
+}
+
+# METADATA
+# title: Handlingen det spørres om
+# description: For det som er sendt til mottakeren i melding spørres det bare om melding, ellers om lesing (hpl. § 22).
+action := "message" if input.question.action == "message"
+
+action := "message" if {
+	input.question.action == "read"
+	sent
+}
+
+action := "read" if {
+	input.question.action == "read"
+	not sent
+}
+
+sent if {
+	some s in input.record.sent
+	s.to == input.question.party
+}
+
+# METADATA
+# title: Grensen fra mottaket
+# description: Det som ble holdt tilbake da meldingen kom, gis ikke senere ved den meldingen (hpl. § 22).
+limit := {l |
+	some s in input.record.sent
+	s.to == input.question.party
+	some l in s.labels
+} if {
+	input.question.action == "read"
+	sent
+} else := all_labels
+
+# METADATA
+# title: Dekket
+# description: Minst en tillatelse gjelder og omfatter kategorien, og intet forbud gjør det (hpl. § 22, pbrl. § 5-3).
+covered contains l if {
+	some l in limit
+	l in permitted
+	not l in denied
+}
+
+# METADATA
+# title: Tillatt
+# description: Tillatelser leses snevert - hver verdi må stemme nøyaktig (hpl. § 22, «så langt samtykket gjelder»).
+permitted contains l if {
+	some c in input.consents
+	reading.status(c) == "active"
+	reading.sound(c)
+	some chain in reading.permits(c)
+	applies(c, chain)
+	names_custodian(c, chain)
+	some l in held(chain)
+	touches(chain)
+}
+
+# METADATA
+# title: Kjent i tjenesten
+# description: En tillatelse som gjelder og nevner den som oppbevarer, dekker også at personen er kjent der (hpl. § 21, § 22).
+permitted contains "samarbeid" if {
+	some c in input.consents
+	reading.status(c) == "active"
+	reading.sound(c)
+	some chain in reading.permits(c)
+	count(held(chain)) > 0
+	applies(c, chain)
+	names_custodian(c, chain)
+}
+
+# METADATA
+# title: Tillatelsen gjelder spørsmålet
+# description: Mottaker, formål, handling og periode; mottaker og slutt må være oppgitt (Oslostandarden, tiltak 1).
+applies(c, chain) if {
+	some p in chain
+	count(receiver.named(p, "IRCP")) > 0
+	every q in chain {
+		receiver.exact(c, chain, q)
+		purpose_exact(q)
+	}
+	action in actions(chain)
+	bounds := instant.meet([instant.span(q.period) | some q in chain; q.period])
+	bounds.high < instant.open_end
+	bounds.low <= instant.now
+	instant.now < bounds.high
+}
+
+purpose_exact(p) if not p.purpose
+
+purpose_exact(p) if {
+	some x in p.purpose
+	x.code == input.question.purpose
+}
+
+# METADATA
+# title: Handlinger
+# description: Ikke oppgitt betyr lesing, melding og varsel; ellers det som er oppgitt på hvert nivå (hpl. § 22).
+actions(chain) := {a |
+	some a in ["read", "message", "notify", "contribute"]
+	every p in [q | some q in chain; q.action] {
+		a in reading.actions(p)
+	}
+	default_action(chain[count(chain) - 1], a)
+}
+
+default_action(leaf, _) if leaf.action
+
+default_action(leaf, a) if {
+	not leaf.action
+	a != "contribute"
+}
+
+# METADATA
+# title: Hvem opplysningene hentes fra
+# description: >-
+#   De oppgitte, ellers samtykkets organisasjon, ellers den som registrerte. For lesing binder samtykket bare
+#   den som selv registrerte det, med mindre pasienten gjorde det (hpl. § 22).
+names_custodian(c, chain) if {
+	custodian_exact(c, chain)
+	read_bound(c)
+}
+
+read_bound(_) if action != "read"
+
+read_bound(c) if c.patient == true
+
+read_bound(c) if c.registrar == input.record.custodian
+
+custodian_exact(_, chain) if {
+	count([p | some p in chain; count(receiver.named(p, "CST")) > 0]) > 0
+	every p in chain {
+		custodian_listed(receiver.named(p, "CST"))
+	}
+}
+
+custodian_exact(c, chain) if {
+	every p in chain {
+		count(receiver.named(p, "CST")) == 0
+	}
+	c.resource.organization
+	some o in c.resource.organization
+	receiver.party(o.reference) == input.record.custodian
+}
+
+custodian_exact(c, chain) if {
+	every p in chain {
+		count(receiver.named(p, "CST")) == 0
+	}
+	not c.resource.organization
+	c.registrar == input.record.custodian
+}
+
+custodian_listed(references) if count(references) == 0
+
+custodian_listed(references) if {
+	some r in references
+	receiver.party(r) == input.record.custodian
+}
+
+# METADATA
+# title: Tillatelsen treffer opplysningen
+# description: Type, enkeltopplysning og tidsrom; det udaterte er utenfor ethvert tidsrom (hpl. § 22).
+touches(chain) if {
+	every p in chain {
+		reading.type_listed(p, input.record.type)
+		reading.item_listed(p, input.record.type, input.record.id)
+		inside(p)
+	}
+}
+
+inside(p) if not p.dataPeriod
+
+inside(p) if {
+	p.dataPeriod
+	d := instant.span(p.dataPeriod)
+	r := instant.record
+	d.low <= r.low
+	r.high <= d.high
+}
+
+# METADATA
+# title: Kategoriene i en tillatelse
+# description: >-
+#   De oppgitte; enkeltopplysninger uten kategorier gir alle unntatt uklassifisert, som krever at både
+#   enkeltopplysningen og kategorien er oppgitt (hpl. § 22).
+held(chain) := {l |
+	some l in all_labels
+	says_what(chain)
+	every p in [q | some q in chain; q.securityLabel] {
+		l in reading.labels(p)
+	}
+	not_unclassified(chain, l)
+}
+
+says_what(chain) if {
+	some p in chain
+	p.securityLabel
+}
+
+says_what(chain) if {
+	some p in chain
+	p.data
+}
+
+not_unclassified(_, l) if l != "uklassifisert"
+
+not_unclassified(chain, "uklassifisert") if {
+	some p in chain
+	p.data
+	some q in chain
+	q.securityLabel
+}
+
+# METADATA
+# title: Forbudt
+# description: >-
+#   Forbud leses vidt og teller uansett hvem som registrerte dem. Et samtykke som ikke lar seg lese,
+#   forbyr alt (hpl. § 21, pbrl. § 5-3, pjl. § 17).
+denied := all_labels if {
+	some c in input.consents
+	reading.status(c) != "closed"
+	not reading.sound(c)
+} else := {l |
+	some c in input.consents
+	reading.status(c) == "active"
+	some chain in reading.denies(c)
+	denies(c, chain)
+	some l in taken(chain)
+}
+
+denies(c, chain) if {
+	every p in chain {
+		receiver.wide(c, p)
+		purpose_wide(p)
+		action_wide(p)
+	}
+	custodian_wide(c, chain)
+	bounds := instant.meet([instant.span(p.period) | some p in chain; p.period])
+	bounds.low <= instant.now
+	instant.now < bounds.high
+}
+
+purpose_wide(p) if not p.purpose
+
+purpose_wide(p) if {
+	p.purpose
+	not purpose_known
+}
+
+purpose_wide(p) if {
+	some x in p.purpose
+	x.code == input.question.purpose
+}
+
+purpose_wide(p) if {
+	some x in p.purpose
+	input.question.purpose in data.policy.purposes.codes[x.code].below
+}
+
+purpose_known if data.policy.purposes.codes[input.question.purpose]
+
+action_wide(p) if not p.action
+
+action_wide(p) if action in reading.actions(p)
+
+custodian_wide(_, chain) if {
+	count([p | some p in chain; count(receiver.named(p, "CST")) > 0]) > 0
+	every p in chain {
+		custodian_among(receiver.named(p, "CST"))
+	}
+}
+
+custodian_wide(c, chain) if {
+	every p in chain {
+		count(receiver.named(p, "CST")) == 0
+	}
+	c.resource.organization
+	custodian_among([o.reference | some o in c.resource.organization])
+}
+
+custodian_wide(c, chain) if {
+	every p in chain {
+		count(receiver.named(p, "CST")) == 0
+	}
+	not c.resource.organization
+	registrar_wide(c, chain)
+}
+
+registrar_wide(_, chain) if {
+	every p in chain {
+		p.type == "deny"
+	}
+}
+
+registrar_wide(c, chain) if {
+	some p in chain
+	p.type == "permit"
+	c.registrar == input.record.custodian
+}
+
+custodian_among(references) if count(references) == 0
+
+custodian_among(references) if {
+	some r in references
+	receiver.unresolved(r)
+}
+
+custodian_among(references) if {
+	some r in references
+	input.record.custodian in receiver.parties(r)
+}
+
+# METADATA
+# title: Hva et forbud tar med seg
+# description: >-
+#   Et forbud inne i en tillatelse gjelder det tillatelsen gjelder; at personen er kjent tar det med seg
+#   bare når det nevner samarbeid eller ingen kategorier (hpl. § 22).
+taken(chain) := {l |
+	some l in all_labels
+	every p in [q | some q in chain; q.securityLabel] {
+		l in reading.labels(p)
+	}
+	strikes(chain)
+} | {"samarbeid" |
+	count(chain) > 1
+	leaf := chain[count(chain) - 1]
+	takes_known(leaf)
+	strikes([leaf])
+}
+
+takes_known(leaf) if not leaf.securityLabel
+
+takes_known(leaf) if "samarbeid" in reading.labels(leaf)
+
+strikes(chain) if {
+	every p in chain {
+		reading.type_listed(p, input.record.type)
+		reading.item_listed(p, input.record.type, input.record.id)
+	}
+	overlaps([instant.span(p.dataPeriod) | some p in chain; p.dataPeriod])
+}
+
+overlaps(spans) if count(spans) == 0
+
+overlaps(spans) if {
+	count(spans) > 0
+	d := instant.meet(spans)
+	d.low < d.high
+	not instant.record
+}
+
+overlaps(spans) if {
+	count(spans) > 0
+	d := instant.meet(spans)
+	d.low < d.high
+	r := instant.record
+	r.low < d.high
+	d.low < r.high
+}
