@@ -168,10 +168,12 @@ func (j *judge) decide(list []piece, allOrNothing bool, earlier []string) {
 	for _, c := range list {
 		missing, whole := j.permit.lacks(c)
 		whole = whole && !slices.Contains(earlier, c.section.Path)
+		if c.section.Dropped {
+			j.dropped = true
+			continue
+		}
 		j.missing |= missing
 		switch {
-		case c.section.Dropped:
-			j.dropped = true
 		case whole:
 			j.crossing = append(j.crossing, c.section.Path)
 			substance = substance || c.substantive()

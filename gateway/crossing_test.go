@@ -187,7 +187,7 @@ func TestLedgerTellsThePatient(t *testing.T) {
 	wantCode(t, err, gateway.NotFound)
 	body, err := w.find(w.patient(), "AuditEvent", gateway.Search{})
 	must(t, err)
-	for _, want := range []string{r.String(), consent.String() + "/_history/", "hpl. § 22", "80001006"} {
+	for _, want := range []string{r.String(), consent.String() + "/_history/", "hpl. § 22", "80001006", `"code":"create"`, `"code":"read"`} {
 		if !strings.Contains(body, want) {
 			t.Errorf("her log lacks %q: %s", want, body)
 		}

@@ -185,6 +185,9 @@ func (g *Gateway) revise(ctx context.Context, tx Tx, who asked, p Permit, curren
 	if err != nil {
 		return Record{}, err
 	}
+	if len(w.points) > 0 { // what it took over from others stays
+		w.draft.Labels |= current.Labels
+	}
 	w.draft.Previous, w.draft.Sent, w.draft.Method = current.Reference.Version, current.Sent, Update
 	if err := g.stamp(who, w); err != nil {
 		return Record{}, err

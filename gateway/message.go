@@ -364,6 +364,10 @@ type Mailbox interface {
 	Statuses(ctx context.Context, id MessageID) ([]DeliveryStatus, error)
 	// MarkRead takes an entry off the list of unread ones; NotFound when it is not there.
 	MarkRead(ctx context.Context, id MessageID, receiver HERID) error
+	// Unfetched locks entries of messages that were handed in, acknowledged, laid ready before the
+	// time and are not fetched; Reminded takes one of them off that list.
+	Unfetched(ctx context.Context, before time.Time, limit int) ([]Envelope, error)
+	Reminded(ctx context.Context, key int64) error
 	// Fetch keeps the bytes that a receiver fetched, the first time, and which versions it now has.
 	Fetch(ctx context.Context, key int64, document []byte, versions []FetchedVersion) error
 }

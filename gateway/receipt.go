@@ -138,8 +138,44 @@ func (g *Gateway) ExpireOverdue(ctx context.Context, limit int) (int, error) {
 	return count, err
 }
 
+// RemindUnfetched tells the senders of messages that were acknowledged and are not fetched after the
+// time given, or may no longer be, once for each: the AppRec is not all that they must know
+// (DESIGN § 5, Receiving). It tells how many there were.
+func (g *Gateway) RemindUnfetched(ctx context.Context, after time.Duration, limit int) (int, error) {
+	count := 0
+	err := g.Store.Tx(ctx, func(tx Tx) error {
+		entries, err := tx.Unfetched(ctx, g.Clock().Add(-after), limit)
+		if err != nil {
+			return err
+		}
+		dir, err := tx.Directory(ctx)
+		if err != nil {
+			return err
+		}
+		count = len(entries)
+		for _, e := range entries {
+			code, text := "message-not-fetched", "En melding er kvittert for, men ikke hentet av mottakeren. Ta kontakt med mottakeren."
+			shown, err := g.shown(ctx, tx, dir, e)
+			if err != nil {
+				return err
+			}
+			if !shown {
+				code, text = "message-withheld", "En melding som var kvittert for, er holdt tilbake før den ble hentet: samtykke mangler nå."
+			}
+			if err := g.remind(ctx, tx, e.Message.Party, e.Person, code, text); err != nil {
+				return err
+			}
+			if err := tx.Reminded(ctx, e.Key); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return count, err
+}
+
 // warnOfConflict tells a sender's party that one MsgId was used for two contents (DESIGN § 5).
-func (g *Gateway) warnOfConflict(ctx context.Context, who asked, m Message, _ Translator) {
+func (g *Gateway) warnOfConflict(ctx context.Context, who asked, m Message) {
 	err := g.Store.Tx(ctx, func(tx Tx) error {
 		var person PersonID
 		if !m.National.IsZero() {

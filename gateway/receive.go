@@ -53,7 +53,7 @@ func (g *Gateway) Receive(ctx context.Context, a Actor, s Submission, t Translat
 	})
 	if err != nil {
 		if CodeOf(err) == Conflict {
-			g.warnOfConflict(ctx, who, m, t)
+			g.warnOfConflict(ctx, who, m)
 		}
 		return Receipt{}, err
 	}
@@ -133,6 +133,9 @@ func (g *Gateway) Resume(ctx context.Context, t Translator, limit int) (int, err
 			continue
 		}
 		g.Log.WarnContext(ctx, "message could not be settled", slog.String("message", string(id)), slog.Any("error", err))
+		if CodeOf(err) == Unavailable { // not the message's fault: it is tried again, however often
+			continue
+		}
 		if err := g.postpone(ctx, id, t); err != nil {
 			return settled, err
 		}

@@ -125,8 +125,8 @@ func (g *Gateway) RelayOnce(ctx context.Context, t Translator, within time.Durat
 		tried, worked = o, true
 		return g.relay(ctx, tx, o, t, within)
 	})
-	if err == nil || tried.Key == 0 {
-		return worked, err
+	if err == nil || tried.Key == 0 || CodeOf(err) == Unavailable { // what is not the order's fault does not count
+		return worked && err == nil, err
 	}
 	tried.Tries++
 	failed := err

@@ -240,6 +240,28 @@ func TestUnknownElements(t *testing.T) {
 	}
 }
 
+// TestUnknownThemes: the theme tells what a text is about; a theme that nobody knows gives no label to release it by.
+func TestUnknownThemes(t *testing.T) {
+	theme := `TemaKodet V="7" S="2.16.578.1.12.4.1.1.7322"`
+	for name, to := range map[string]string{"known": theme, "unknown code": `TemaKodet V="77" S="2.16.578.1.12.4.1.1.7322"`,
+		"unknown list": `TemaKodet V="7" S="2.16.578.1.12.4.1.1.4711"`, "no code": `TemaKodet`} {
+		in, err := Read(edit(t, fixture(t, "dialog-1.1-notat/in.xml"), theme, to), ids)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range in.Sections {
+			if s.Name == "Dialogmelding" && slices.Contains(s.Labels, "uklassifisert") != (name != "known") {
+				t.Errorf("%s: labels %v", name, s.Labels)
+			}
+		}
+	}
+	for list, code := range map[string]string{"7322": "9", "9152": "6", "9154": "8", "9153": "5"} {
+		if len(theTable().labels[list][code]) == 0 {
+			t.Errorf("theme %s of %s adds no label", code, list)
+		}
+	}
+}
+
 // TestNamespacesNotPrefixes: a sender may write any prefix, or a default namespace on each level.
 func TestNamespacesNotPrefixes(t *testing.T) {
 	raw := fixture(t, "medisinske-opplysninger/in.xml")

@@ -191,6 +191,9 @@ func (r *reader) coded(e *elem, f *field, cur *building, base *node, sec int) {
 		display, other = r.official(e, list, code)
 	}
 	r.labelByCode(e, sec)
+	if (outcome == UnknownCode || code == "") && slices.ContainsFunc(f.lists, func(l string) bool { return r.t.labels[l] != nil }) {
+		r.label(sec, "uklassifisert") // the code would have told what the text is about
+	}
 	path, name := f.targets[0].path, f.targets[0].name
 	coding := obj("system", system, "code", code, "display", display)
 	var v *node

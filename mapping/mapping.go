@@ -17,22 +17,22 @@ type Kind string
 
 // The message types of Volven 8279 that this package knows by name.
 const (
-	KindAppRec                Kind = "APPREC"
-	KindDialogQuestion        Kind = "DIALOG_FORESPORSEL"
-	KindDialogAnswer          Kind = "DIALOG_SVAR"
-	KindDialogNote            Kind = "DIALOG_NOTAT"
-	KindDialogDeviation       Kind = "DIALOG_AVVIK"
-	KindDialogClinical        Kind = "DIALOG_HELSEFAGLIG"
-	KindMedicalInformation    Kind = "MEDISINSKE_OPPLYSNINGER"
-	KindInformationToGP       Kind = "HELSEOPPLYSNINGER_LEGE"
-	KindAdmitted              Kind = "LOG_INNLAGT"
-	KindReadyForDischarge     Kind = "LOG_UTSKRIVNINGSKLAR"
-	KindDischargeSummary      Kind = "EPIKRISE"
-	KindReferral              Kind = "HENVISNING"
-	KindReferralNewCondition  Kind = "HENVISNING_NYTILSTAND"
-	KindReferralOnward        Kind = "HENVISNING_VIDERE"
-	KindReferralChildPsych    Kind = "HENVISNING_BUP"
-	KindReferralRehabilitaton Kind = "HENVISNING_REHAB"
+	KindAppRec                 Kind = "APPREC"
+	KindDialogQuestion         Kind = "DIALOG_FORESPORSEL"
+	KindDialogAnswer           Kind = "DIALOG_SVAR"
+	KindDialogNote             Kind = "DIALOG_NOTAT"
+	KindDialogDeviation        Kind = "DIALOG_AVVIK"
+	KindDialogClinical         Kind = "DIALOG_HELSEFAGLIG"
+	KindMedicalInformation     Kind = "MEDISINSKE_OPPLYSNINGER"
+	KindInformationToGP        Kind = "HELSEOPPLYSNINGER_LEGE"
+	KindAdmitted               Kind = "LOG_INNLAGT"
+	KindReadyForDischarge      Kind = "LOG_UTSKRIVNINGSKLAR"
+	KindDischargeSummary       Kind = "EPIKRISE"
+	KindReferral               Kind = "HENVISNING"
+	KindReferralNewCondition   Kind = "HENVISNING_NYTILSTAND"
+	KindReferralOnward         Kind = "HENVISNING_VIDERE"
+	KindReferralChildPsych     Kind = "HENVISNING_BUP"
+	KindReferralRehabilitation Kind = "HENVISNING_REHAB"
 )
 
 // Status is what a message does to an earlier one: Forsendelsesstatus, Volven 7309.
@@ -76,9 +76,9 @@ func (a Address) Display() string {
 
 // PostalAddress is a postal or visiting address of a patient.
 type PostalAddress struct {
-	Type                               string // Volven 3401
-	Street, PostalCode, City, Postbox  string
-	County, Country, CountyName, Place string // codes of the sender; Place is unused by MsgHead and kept for FHIR's text
+	Type                              string // Volven 3401
+	Street, PostalCode, City, Postbox string
+	County, CountyName, Country       string // codes, and the text of County
 }
 
 // Telecom is one way to reach somebody; URI is "tel:", "fax:" or "mailto:" with the address.
@@ -133,7 +133,7 @@ type Head struct {
 func (h Head) AllOrNothing() bool {
 	switch h.Kind {
 	case KindDischargeSummary, KindReferral, KindReferralNewCondition, KindReferralOnward, KindReferralChildPsych,
-		KindReferralRehabilitaton:
+		KindReferralRehabilitation:
 		return true
 	}
 	return h.Signed

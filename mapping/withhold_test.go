@@ -183,3 +183,36 @@ func TestWithholdKeepsTheOldAnnotation(t *testing.T) {
 		t.Errorf("line end in an attribute became %q", got)
 	}
 }
+
+// TestWithholdLeavesNoShell: an element that has lost all its content goes too, since its name tells that something was
+// there.
+func TestWithholdLeavesNoShell(t *testing.T) {
+	raw := fixture(t, "medisinske-opplysninger/in.xml")
+	in, err := Read(raw, ids)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var paths []string
+	for _, s := range in.Sections {
+		if s.Path != infoPath && !s.Whole {
+			paths = append(paths, s.Path)
+		}
+	}
+	copied, err := Withhold(raw, paths)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path := range leafSet(t, copied) {
+		if strings.Contains(path, "MedisinskeOpplysninger") {
+			t.Errorf("%s is left", path)
+		}
+	}
+	for _, shell := range []string{"Sykepleierdokumentasjon", "InfoReservasjon", "MedisinskfagligeOpplysninger", "GenereltJournalnotat", "Legemiddelinfo", "InformasjonOmForsendelsen"} {
+		if bytes.Contains(copied, []byte(shell)) {
+			t.Errorf("%s is left empty", shell)
+		}
+	}
+	if !bytes.Contains(copied, []byte("<mo:MedisinskeOpplysninger")) {
+		t.Error("the root of the payload is gone: Content may not lose it")
+	}
+}

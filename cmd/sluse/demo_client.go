@@ -133,9 +133,9 @@ func (c *caller) search(ctx context.Context, resource string, form url.Values) (
 	return c.do(ctx, http.MethodPost, "/fhir/"+resource+"/_search", "application/x-www-form-urlencoded", []byte(form.Encode()))
 }
 
-// poll asks until done says so, or for 20 s: the relay and the inbox work in the background.
+// poll asks until done says so, or for 10 s: the relay and the inbox work in the background.
 func poll(ctx context.Context, done func() (bool, error)) error {
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	for wait := 10 * time.Millisecond; ; wait = min(2*wait, 200*time.Millisecond) {
 		ok, err := done()

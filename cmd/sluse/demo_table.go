@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 )
@@ -23,31 +24,41 @@ func table(w io.Writer, rows []row) error {
 	return t.Flush()
 }
 
-// differences tells, cell by cell, where what happened is not what the story says.
+// differences tells, cell by cell, where what happened is not what the story says. Rows are held
+// against each other step by step, so that one too many or too few shifts only those of its step.
 func differences(got, want []row) []string {
 	var faults []string
-	for i := range max(len(got), len(want)) {
-		switch {
-		case i >= len(got):
-			faults = append(faults, fmt.Sprintf("rad %d mangler: %s", i+1, want[i]))
-			continue
-		case i >= len(want):
-			faults = append(faults, fmt.Sprintf("rad %d er for mye: %s", i+1, got[i]))
-			continue
-		}
-		g, w := got[i].cells(), want[i].cells()
-		for j, name := range []string{"steg", "hvem", "til hvem", "hva", "krysser", "holdes tilbake", "hvorfor"} {
-			if g[j] != w[j] {
-				faults = append(faults, fmt.Sprintf("rad %d, %s: %q, fortellingen sier %q", i+1, name, g[j], w[j]))
+	for n := range steps {
+		g, w := ofStep(got, n+1), ofStep(want, n+1)
+		for i := range max(len(g), len(w)) {
+			switch {
+			case i >= len(g):
+				faults = append(faults, fmt.Sprintf("steg %d, rad %d mangler: %s", n+1, i+1, w[i]))
+			case i >= len(w):
+				faults = append(faults, fmt.Sprintf("steg %d, rad %d er for mye: %s", n+1, i+1, g[i]))
+			default:
+				faults = append(faults, g[i].differs(w[i], i+1)...)
 			}
 		}
 	}
 	return faults
 }
 
-func (r row) cells() [7]string {
-	return [7]string{fmt.Sprint(r.Step), r.From, r.To, r.What, r.Crossed, r.Withheld, r.Why}
+func ofStep(rows []row, n int) []row {
+	return slices.DeleteFunc(slices.Clone(rows), func(r row) bool { return r.Step != n })
 }
+
+func (r row) differs(want row, n int) (faults []string) {
+	g, w := r.cells(), want.cells()
+	for j, name := range []string{"fra", "til", "hva", "krysser", "holdes tilbake", "hvorfor"} {
+		if g[j] != w[j] {
+			faults = append(faults, fmt.Sprintf("steg %d, rad %d, %s: %q, fortellingen sier %q", r.Step, n, name, g[j], w[j]))
+		}
+	}
+	return faults
+}
+
+func (r row) cells() [6]string { return [6]string{r.From, r.To, r.What, r.Crossed, r.Withheld, r.Why} }
 
 // String is the row as one line.
 func (r row) String() string {

@@ -7,8 +7,10 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/sluse/sluse/gateway/exchange"
+	"github.com/sluse/sluse/gateway/fhir"
 )
 
 // follower is a message that changes or cancels the first one.
@@ -82,13 +84,21 @@ func (w *world) status(list []string, canary, want string, a actor) {
 // told; the event crosses.
 func TestLogistics(t *testing.T) {
 	w := newWorld(t)
-	w.create(person(bydel), "Consent", consentBody("active", w.patient(bydel), "ous", "bydel", "logistikk", "samarbeid"))
+	p := w.patient(bydel)
+	k := w.create(person(bydel), "Consent", consentBody("active", p, "ous", "bydel", "logistikk", "samarbeid"))
 	body := document(t, "log-fritekst")
 	m, err := exchange.Translator{}.Head([]byte(body))
 	must(t, err)
-	body = strings.ReplaceAll(body, "<Id>"+string(m.Sender.HERID)+"</Id>", "<Id>"+hospice+"</Id>")
+	w.create(operator, "HealthcareService", `{"resourceType":"HealthcareService","active":true,"providedBy":{"reference":"Organization/ous"},
+	  "name":"ARA","identifier":[{"system":"`+fhir.SystemHER+`","value":"`+string(m.Sender.HERID)+`"}]}`)
+	w.wait(2 * time.Second) // the directory is at most a second old
+	w.send(hospice, strings.Replace(body, string(m.MsgID), "without-rus", 1))
+	if status, _, text := w.receipt(string(m.Sender.HERID), "without-rus"); status != 2 || !strings.HasSuffix(text, " for rus.") {
+		t.Errorf("the name of the sender reveals rus: AppRec %d %q", status, text)
+	}
+	w.update(person(bydel), k, withID(consentBody("active", p, "ous", "bydel", "logistikk", "samarbeid", "rus"), k))
 	w.send(hospice, body)
-	if status, code, text := w.receipt(hospice, string(m.MsgID)); status != 3 || code != "X99" || !strings.HasPrefix(text, "Ikke levert: ") {
+	if status, code, text := w.receipt(string(m.Sender.HERID), string(m.MsgID)); status != 3 || code != "X99" || !strings.HasPrefix(text, "Ikke levert: ") {
 		t.Errorf("AppRec %d %s %q", status, code, text)
 	}
 	list, _ := w.documents(bydel, "8100021")
@@ -193,4 +203,49 @@ func TestWorkerEnds(t *testing.T) {
 	cancel()
 	<-done
 	w.oneEffect()
+}
+
+// TestNotFetched: an acknowledged message that is not fetched in time, or is withheld before it is,
+// gives its sender one Task.
+func TestNotFetched(t *testing.T) {
+	w := newWorld(t)
+	p := w.patient(bydel)
+	k := w.create(person(bydel), "Consent", consentBody("active", p, "fastlege", "bydel", clinical...))
+	w.send(gp, document(t, "medisinske-opplysninger"))
+	w.once()
+	w.wait(25 * time.Hour)
+	w.once()
+	w.once()
+	if n := strings.Count(w.search(person(gp), "Task"), `"code":"message-not-fetched"`); n != 1 {
+		t.Errorf("%d Tasks, want 1", n)
+	}
+	w.send(gp, document(t, "medisinske-opplysninger", medicalID, "second"))
+	w.update(person(bydel), k, withID(consentBody("inactive", p, "fastlege", "bydel", clinical...), k))
+	w.wait(25 * time.Hour)
+	w.once()
+	if n := strings.Count(w.search(person(gp), "Task"), `"code":"message-withheld"`); n != 1 {
+		t.Errorf("%d Tasks of what was withheld, want 1", n)
+	}
+}
+
+// TestLedger: submission, refusal, listing and fetch stand in the ledger, about the person.
+func TestLedger(t *testing.T) {
+	w := agreed(t)
+	id := w.send(gp, document(t, "medisinske-opplysninger"))
+	w.list(bydel)
+	w.fetch(bydel, id)
+	w.fetch(sosial, id)
+	for party, want := range map[string][]string{
+		gp: {"message-in", "message-fetch"}, bydel: {"message-list", "message-fetch"},
+	} {
+		found := w.search(person(party), "AuditEvent")
+		for _, code := range want {
+			if !strings.Contains(found, `"`+code+`"`) {
+				t.Errorf("%s finds no %s", party, code)
+			}
+		}
+		if strings.Contains(found, kari) {
+			t.Error("a national identifier in the ledger's view")
+		}
+	}
 }

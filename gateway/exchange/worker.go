@@ -11,7 +11,7 @@ import (
 )
 
 // Worker settles what was taken in and not finished, sends what is queued, and watches for AppRecs
-// that do not come. Any number of Workers may run side by side, in any number of processes.
+// that do not come and messages that nobody fetches. Any number of Workers may run side by side, in any number of processes.
 type Worker struct{ WorkerConfig }
 
 // WorkerConfig wires a Worker. Gateway is required.
@@ -19,6 +19,7 @@ type WorkerConfig struct {
 	Gateway  *gateway.Gateway
 	Interval time.Duration // between looks at the queues; 1 s when zero
 	AppRec   time.Duration // how long a sent message may wait for its AppRec; 24 h when zero
+	Fetch    time.Duration // how long an acknowledged message may lie unfetched; 24 h when zero
 	Log      *slog.Logger  // nil: nothing is logged
 }
 
@@ -27,14 +28,17 @@ func NewWorker(c WorkerConfig) (*Worker, error) {
 	if c.Gateway == nil {
 		return nil, errors.New("exchange: missing configuration: Gateway")
 	}
-	if c.Interval < 0 || c.AppRec < 0 {
-		return nil, fmt.Errorf("exchange: a duration below zero: interval %s, apprec %s", c.Interval, c.AppRec)
+	if c.Interval < 0 || c.AppRec < 0 || c.Fetch < 0 {
+		return nil, fmt.Errorf("exchange: a duration below zero: interval %s, apprec %s, fetch %s", c.Interval, c.AppRec, c.Fetch)
 	}
 	if c.Interval == 0 {
 		c.Interval = time.Second
 	}
 	if c.AppRec == 0 {
 		c.AppRec = 24 * time.Hour
+	}
+	if c.Fetch == 0 {
+		c.Fetch = 24 * time.Hour
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -79,6 +83,9 @@ func (w *Worker) Once(ctx context.Context) error {
 		}
 	}
 	if _, err := w.Gateway.ExpireOverdue(ctx, batch); err != nil {
+		failed = append(failed, err)
+	}
+	if _, err := w.Gateway.RemindUnfetched(ctx, w.Fetch, batch); err != nil {
 		failed = append(failed, err)
 	}
 	return errors.Join(failed...)

@@ -343,10 +343,14 @@ func (w *world) fetch(party, id string) (string, int) {
 }
 
 // receipt is the one AppRec in the party's mailbox for a MsgId.
-func (w *world) receipt(party, msgID string) (status int, code, text string) {
+func (w *world) receipt(address, msgID string) (status int, code, text string) {
 	w.t.Helper()
 	n := 0
-	_, receipts := w.documents(party)
+	directory, err := w.store.Directory(context.Background())
+	must(w.t, err)
+	owner, _ := directory.Party(gateway.HERID(address))
+	party := string(owner.ID)
+	_, receipts := w.documents(party, address)
 	for _, m := range receipts {
 		body, _ := w.fetch(party, m.ID)
 		a, err := (exchange.Translator{}).ReadAppRec([]byte(body))

@@ -12,7 +12,7 @@ type Limits struct {
 	Bytes int
 	// Depth is the nesting of objects and arrays. Defaults to 100.
 	Depth int
-	// Nodes is the number of values in the document. Defaults to one per 16 bytes of Bytes.
+	// Nodes is the number of values in the document. Defaults to one per 16 bytes of Bytes, 4096 at least.
 	Nodes int
 }
 
@@ -68,7 +68,7 @@ func scan(body []byte, limits Limits) (*Value, error) {
 		limits.Depth = 100
 	}
 	if limits.Nodes <= 0 {
-		limits.Nodes = limits.Bytes / 16
+		limits.Nodes = max(limits.Bytes/16, 4096)
 	}
 	s := &scanner{doc: &document{body: body}, limits: limits}
 	if len(body) > limits.Bytes {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sluse/sluse/conformance/definitions"
 	"github.com/sluse/sluse/gateway/fhir"
 )
 
@@ -156,6 +157,31 @@ func TestRules(t *testing.T) {
 	}
 	if len(broken) != len(fhir.RuleKeys()) {
 		t.Errorf("%d examples for %d rules", len(broken), len(fhir.RuleKeys()))
+	}
+}
+
+// TestNoRuleIsForgotten: of the data types, the served types and what these commonly contain, no
+// invariant of severity error is left out.
+func TestNoRuleIsForgotten(t *testing.T) {
+	t.Parallel()
+	types := []fhir.Type{
+		"OperationOutcome", "Bundle", "CapabilityStatement", "Parameters", "Medication", "Location", "RelatedPerson", "Encounter",
+		"EpisodeOfCare", "Appointment", "Flag", "Group", "Device", "Specimen", "Substance",
+	}
+	types = append(types, fhir.Served()...)
+	texts := fhir.RuleTexts()
+	for _, s := range definitions.R4().Structures {
+		head, _, _ := strings.Cut(s.Name, ".")
+		wanted := s.Kind == "complex" || s.Kind == "backbone" && !fhir.KnownType(fhir.Type(head)) || slices.Contains(types, fhir.Type(head))
+		if !wanted || head == "ElementDefinition" { // stands in StructureDefinitions only, which nobody sends
+			continue
+		}
+		for _, key := range s.Rules {
+			_, own := texts[s.Name+"/"+key]
+			if _, ok := texts[key]; !ok && !own {
+				t.Errorf("%s: %s is left out", s.Name, key)
+			}
+		}
 	}
 }
 

@@ -177,7 +177,10 @@ func TestDirectoryFollowsItsRevision(t *testing.T) {
 	if _, ok := twice.Party("300"); ok {
 		t.Error("a number claimed twice is somebody's")
 	}
-	current := b.must(ref("Organization", "tyv"))
+	current, err := b.get(keeper, ref("Organization", "tyv"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	gone := b.draft("1", current.Reference, "", 0)
 	gone.Previous, gone.Method = current.Reference.Version, gateway.Delete
 	if err := b.tx(func(tx *Tx) error { _, err := tx.put(b.ctx, keeper, gone); return err }); err != nil {

@@ -12,8 +12,8 @@ import (
 )
 
 const deliverSQL = `
-insert into mailbox (party, receiver, message, generated, person, apprec, withheld)
-values ($1, $2, $3, $4, $5, $6, $7)
+insert into mailbox (party, receiver, message, generated, person, apprec, withheld, laid_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8)
 on conflict (party, message, receiver) do nothing`
 
 // Deliver lays a message in a receiver's mailbox.
@@ -26,7 +26,7 @@ func (t *Tx) Deliver(ctx context.Context, e gateway.Envelope) error {
 		withheld = []string{}
 	}
 	_, err := t.tx.Exec(ctx, deliverSQL, string(e.Party), string(e.Receiver), string(e.Message.ID), generated,
-		orNobody(e.Person), e.AppRec, withheld)
+		orNobody(e.Person), e.AppRec, withheld, t.store.clock())
 	if err != nil {
 		return failure("postgres.deliver", err)
 	}
@@ -215,3 +215,24 @@ func (t *Tx) Fetch(ctx context.Context, key int64, document []byte, versions []g
 }
 
 var errFetched = errors.New("the document was fetched before")
+
+const unfetchedSQL = `
+select ` + entryColumns + ` from mailbox b join message m on m.id = b.message
+where b.fetched_at is null and not b.apprec and not b.reminded and b.laid_at < $1
+  and not exists (select from outbox o where o.message = b.message)
+order by b.laid_at limit $2 for update of b skip locked`
+
+// Unfetched locks entries that were acknowledged and are not fetched, laid ready before the time.
+func (t *Tx) Unfetched(ctx context.Context, before time.Time, limit int) ([]gateway.Envelope, error) {
+	return t.envelopes(ctx, "postgres.unfetched", unfetchedSQL, before, limit)
+}
+
+const remindedSQL = `update mailbox set reminded = true where key = $1`
+
+// Reminded marks an entry whose sender has been told.
+func (t *Tx) Reminded(ctx context.Context, key int64) error {
+	if _, err := t.tx.Exec(ctx, remindedSQL, key); err != nil {
+		return failure("postgres.reminded", err)
+	}
+	return nil
+}

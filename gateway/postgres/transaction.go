@@ -37,7 +37,6 @@ var _ gateway.View = (*view)(nil)
 // Tx is one transaction.
 type Tx struct {
 	view
-	gateway.Exchange
 }
 
 var _ gateway.Tx = (*Tx)(nil)

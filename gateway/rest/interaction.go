@@ -34,7 +34,7 @@ func (a *api) get(r *request, code gateway.InteractionCode) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	ans := answerOf(http.StatusOK, out)
+	ans := answerOf(out)
 	if none := r.http.Header.Get("If-None-Match"); none != "" && namesVersion(none, out.Version) {
 		ans.status, ans.release = http.StatusNotModified, gateway.Release{}
 	}
@@ -80,7 +80,7 @@ func (a *api) store(r *request, code gateway.InteractionCode) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	ans := answerOf(http.StatusOK, out)
+	ans := answerOf(out)
 	ans.location = a.Base + "/" + out.Location.String()
 	if out.Created {
 		ans.status = http.StatusCreated
@@ -117,7 +117,7 @@ func (a *api) history(r *request) (answer, error) {
 		return answer{}, err
 	}
 	out, err := a.Gateway.Do(r.ctx, r.actor, gateway.Interaction{Code: gateway.History, Target: r.target, Search: s})
-	return answerOf(http.StatusOK, out), err
+	return answerOf(out), err
 }
 
 // search finds records of one type. Parameters of the URL and of the body are joined; national
@@ -132,7 +132,7 @@ func (a *api) search(r *request) (answer, error) {
 		return answer{}, err
 	}
 	out, err := a.Gateway.Do(r.ctx, r.actor, gateway.Interaction{Code: gateway.Find, Target: r.target, Search: s})
-	ans := answerOf(http.StatusOK, out)
+	ans := answerOf(out)
 	ans.left = left
 	return ans, err
 }

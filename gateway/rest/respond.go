@@ -30,8 +30,8 @@ type answer struct {
 	location  string
 }
 
-func answerOf(status int, out gateway.Outcome) answer {
-	return answer{status: status, release: out.Release, version: out.Version, updated: out.Updated}
+func answerOf(out gateway.Outcome) answer {
+	return answer{status: http.StatusOK, release: out.Release, version: out.Version, updated: out.Updated}
 }
 
 // respond writes the answer, or the refusal when err is not nil. Status, header fields and body

@@ -25,18 +25,23 @@ func main() {
 	if reference == "" {
 		reference = "../shared/reference"
 	}
-	dir := filepath.Join(reference, "fhir-r4", "definitions")
+	tables := generate(filepath.Join(reference, "fhir-r4", "definitions"))
+	target := filepath.Join("conformance", "definitions", "r4.txt")
+	if err := os.WriteFile(target, tables, 0o644); err != nil {
+		log.Fatal(err)
+	}
+	log.Printf("%s: %d bytes, %d lines", target, len(tables), bytes.Count(tables, []byte("\n")))
+}
+
+// generate gives the tables for the definitions in a folder.
+func generate(dir string) []byte {
 	out := &bytes.Buffer{}
 	fmt.Fprintln(out, "# FHIR R4 4.0.1 tables, written by conformance/definitions/generate. Do not edit.")
 	structures := read[structureDefinition](dir, "StructureDefinition")
 	bound := writeStructures(out, structures)
 	writeValueSets(out, bound, read[valueSet](dir, "ValueSet"), read[codeSystem](dir, "CodeSystem"))
 	writeSearchParameters(out, read[searchParameter](dir, "SearchParameter"), structures)
-	target := filepath.Join("conformance", "definitions", "r4.txt")
-	if err := os.WriteFile(target, out.Bytes(), 0o644); err != nil {
-		log.Fatal(err)
-	}
-	log.Printf("%s: %d bytes, %d lines", target, out.Len(), bytes.Count(out.Bytes(), []byte("\n")))
+	return out.Bytes()
 }
 
 // read decodes the resources of one NDJSON file.

@@ -56,10 +56,13 @@ create table mailbox (
   read       boolean not null default false,
   fetched    bytea,                                 -- zstd, the document as it was fetched
   fetched_at timestamptz,
+  laid_at    timestamptz not null,
+  reminded   boolean not null default false,        -- the sender knows that it was not fetched
   unique (party, message, receiver)
 );
 alter table mailbox alter column fetched set storage external;
 create index mailbox_unread on mailbox (party, receiver, generated, key) where not read;
+create index mailbox_unfetched on mailbox (laid_at) where fetched_at is null and not apprec and not reminded;
 create index mailbox_message on mailbox (message, party);
 
 -- The one AppRec of each receiver for each message.
