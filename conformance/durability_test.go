@@ -350,7 +350,7 @@ func (w *ward) checkMessages(t *testing.T, c *chaos) {
 	for len(receipts) < len(c.messages) && time.Now().Before(deadline) {
 		w.drain(t, w.hospital, func(d document) {
 			if d.kind != "AppRec" || d.status != "1" {
-				t.Errorf("answer to %s: %s %s", d.original, d.kind, d.status)
+				t.Errorf("answer to %s: %s %s: %s", d.original, d.kind, d.status, d.reason)
 			}
 			receipts[d.original]++
 		})

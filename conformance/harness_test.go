@@ -22,12 +22,17 @@ import (
 	"time"
 )
 
-// binary builds the real program once for all tests of the package.
+// binary builds the real program once for all tests of the package. SLUSE_BINARY names another
+// build to be tested instead.
 var binary = sync.OnceValues(func() (string, error) {
+	if path := os.Getenv("SLUSE_BINARY"); path != "" {
+		return path, nil
+	}
 	dir, err := os.MkdirTemp("", "sluse-build")
 	if err != nil {
 		return "", err
 	}
+	built = dir
 	path := filepath.Join(dir, "sluse")
 	cmd := exec.Command("go", "build", "-tags=nomsgpack", "-o", path, "./cmd/sluse")
 	cmd.Dir = ".."
@@ -37,10 +42,14 @@ var binary = sync.OnceValues(func() (string, error) {
 	return path, nil
 })
 
+// built is the directory of the binary, removed at the end; "" when nothing was built.
+var built string
+
+// TestMain removes what was built.
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if path, err := binary(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(path))
+	if built != "" {
+		_ = os.RemoveAll(built)
 	}
 	os.Exit(code)
 }

@@ -111,7 +111,11 @@ func badInput(own string) []hostile {
 		"sender is another": admitted("m-2", "80001006", "80001001", kariNIN, "x"),
 	} {
 		list = append(list, hostile{"message: " + name, http.MethodPost, "/edi/Messages", "application/json",
-			fmt.Sprintf(`{"businessDocument":"%s","contentType":"application/xml","contentTransferEncoding":"base64"}`, base64.StdEncoding.EncodeToString([]byte(document))), 400})
+			fmt.Sprintf(`{"businessDocument":"%s","contentType":"application/xml","contentTransferEncoding":"base64"}`, base64.StdEncoding.EncodeToString([]byte(document))),
+			map[string]int{"deep": 413, "sender is another": 403}[name]})
+		if last := &list[len(list)-1]; last.want == 0 {
+			last.want = 400
+		}
 	}
 	for _, lack := range []struct{ name, old, element string }{
 		{"what", `"securityLabel":[{"system":"` + labelSystem + `","code":"plan"}]`, "securityLabel"},

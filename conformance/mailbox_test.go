@@ -4,14 +4,15 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/xml"
+	"fmt"
 	"net/http"
 	"testing"
 )
 
 // document is what these tests read of a business document.
 type document struct {
-	id, kind, msgID, original, status string
-	raw                               []byte
+	id, kind, msgID, original, status, reason string
+	raw                                       []byte
 }
 
 func (w *ward) drain(t *testing.T, c *client, each func(document)) {
@@ -51,9 +52,14 @@ func (c *client) fetch(t *testing.T, id string) document {
 		Status   struct {
 			V string `xml:"V,attr"`
 		} `xml:"Status"`
+		Error []struct {
+			V  string `xml:"V,attr"`
+			DN string `xml:"DN,attr"`
+			OT string `xml:"OT,attr"`
+		} `xml:"Error"`
 	}
 	if err := xml.Unmarshal(raw, &head); err != nil {
 		t.Fatalf("business document: %v", err)
 	}
-	return document{id, head.XMLName.Local, head.MsgID, head.Original, head.Status.V, raw}
+	return document{id, head.XMLName.Local, head.MsgID, head.Original, head.Status.V, fmt.Sprint(head.Error), raw}
 }

@@ -66,8 +66,11 @@ func Failed(op string, code Code, err error) *Error {
 	return &Error{Op: op, Code: code, Err: err}
 }
 
-// CodeOf gives the code of err, Internal when it has none.
+// CodeOf gives the code of err: none for nil, Internal for an error that has none.
 func CodeOf(err error) Code {
+	if err == nil {
+		return ""
+	}
 	var e *Error
 	if errors.As(err, &e) {
 		return e.Code

@@ -158,7 +158,7 @@ func (g *Gateway) acknowledge(ctx context.Context, tx Tx, m Message, v Verdict, 
 		return err
 	}
 	receipt := Message{
-		ID: MessageID(id), Sender: v.Receiver, Party: v.Party, MsgID: a.MsgID, Kind: KindAppRec,
+		ID: MessageID(id), Sender: v.Receiver, MsgID: a.MsgID, Kind: KindAppRec, // of no party: only its addressee has it
 		Receivers: []Addressee{m.Sender}, Generated: now, Document: document, At: now, State: Acknowledged,
 	}
 	if err := tx.Lay(ctx, receipt, 0, Content{}); err != nil {

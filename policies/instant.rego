@@ -5,10 +5,19 @@
 #   norsk tid (R4 datatypes.html#Period). Samtykket gjelder bare i sin periode (Oslostandarden, tiltak 1).
 package sluse.instant
 
+# METADATA
+# title: Åpen start
+# description: Før alle tidspunkter (R4 datatypes.html#Period).
 open_start := -9223372036854775807
 
+# METADATA
+# title: Åpen slutt
+# description: Etter alle tidspunkter (R4 datatypes.html#Period).
 open_end := 9223372036854775807
 
+# METADATA
+# title: Tidspunktet
+# description: Tidspunktet det spørres på; uten det krysser ingenting (hpl. § 21).
 now := time.parse_rfc3339_ns(input.now) if is_string(input.now)
 
 # METADATA
@@ -26,10 +35,16 @@ record := {"low": low, "high": high} if {
 # description: Åpen i den enden som ikke er oppgitt (R4 datatypes.html#Period).
 span(period) := {"low": start(period), "high": end(period)}
 
+# METADATA
+# title: Start
+# description: Begynnelsen på det presisjonen dekker (R4 datatypes.html#Period).
 start(period) := open_start if not period.start
 
 start(period) := interval(period.start)[0] if period.start
 
+# METADATA
+# title: Slutt
+# description: Slutten på det presisjonen dekker (R4 datatypes.html#Period).
 end(period) := open_end if not period.end
 
 end(period) := interval(period.end)[1] if period.end
@@ -50,6 +65,9 @@ readable(text) if {
 	interval(text)
 }
 
+# METADATA
+# title: Halvåpent tidsrom
+# description: År, måned, dag, sekund eller brøkdel (R4 datatypes.html#dateTime).
 interval(text) := [midnight(from), midnight(time.add_date(from, 1, 0, 0))] if {
 	regex.match(`^\d{4}$`, text)
 	from := time.parse_ns("2006-01-02", concat("", [text, "-01-01"]))
@@ -77,11 +95,14 @@ interval(text) := [from, from + step] if {
 	step := steps[count(fraction) - 1]
 }
 
+# METADATA
+# title: Brøkdeler
+# description: Lengden i nanosekunder av siste siffer (R4 datatypes.html#instant).
 steps := [1000000000, 100000000, 10000000, 1000000, 100000, 10000, 1000, 100, 10, 1]
 
 # METADATA
 # title: Midnatt i Norge
-# description: Dagen begynner klokken 00 norsk tid, sommer som vinter (normaltidsloven).
+# description: Dagen begynner klokken 00 norsk tid, sommer som vinter (R4 datatypes.html#Period; normaltiden).
 midnight(utc) := at if {
 	some offset in [3600000000000, 7200000000000]
 	at := utc - offset

@@ -85,6 +85,9 @@ labels contains "rus" if {
 # description: ICD-10 kapittel V, ICPC-2 kapittel P og fagområdene for psykisk helsevern; F17 unntatt (hpl. § 21).
 labels contains "psykisk" if psykisk
 
+# METADATA
+# title: Psykisk helse
+# description: Kodene i kapitlet, unntatt dem som bare er somatiske (hpl. § 21).
 psykisk if {
 	input.kind == "code"
 	some prefix in data.policy.labels.psykisk[terminology]
@@ -92,6 +95,9 @@ psykisk if {
 	not somatic_exception
 }
 
+# METADATA
+# title: Unntak fra psykisk
+# description: F17, tobakk, regnes som somatisk (semantikken, Labels).
 somatic_exception if {
 	some prefix in data.policy.labels.notPsykisk[terminology]
 	startswith(code, prefix)
@@ -132,6 +138,9 @@ labels contains input.code if {
 	own_category
 }
 
+# METADATA
+# title: Oppgitt kategori
+# description: Koden er en informasjonskategori (semantikken, Labels).
 own_category if {
 	input.system == data.policy.labels.categorySystem
 	input.code in data.policy.labels.categories
@@ -153,6 +162,9 @@ labels contains "rus" if {
 	regex.match(data.policy.labels.names, input.code)
 }
 
+# METADATA
+# title: Kodeverk
+# description: Kodeverket en system-URI nevner (kodeverkene 7110, 7170, 7180 og flere).
 terminology := data.policy.labels.systems[input.system]
 
 # METADATA

@@ -44,8 +44,14 @@ denies(c) := {[c.resource.provision, p] |
 	not c.resource.provision.provision
 }
 
+# METADATA
+# title: Samtykke
+# description: Rettsgrunnlaget opphever taushetsplikt (hpl. § 22, sosialtjenesteloven § 44, NAV-loven § 7, fvl. § 13 a).
 samtykke(c) if law(c).kind == "samtykke"
 
+# METADATA
+# title: Rettsgrunnlag
+# description: policyRule har nøyaktig én kode, fra vårt kodeverk (semantikken, rettsgrunnlag).
 law(c) := data.policy.laws.codes[coding.code] if {
 	count(c.resource.policyRule.coding) == 1
 	coding := c.resource.policyRule.coding[0]
@@ -68,6 +74,9 @@ sound(c) if {
 	nesting(law(c).kind, root)
 }
 
+# METADATA
+# title: Organisasjoner
+# description: Consent.organization er referanser når den er der (semantikken, oppbevarer).
 organizations(c) if not "organization" in object.keys(c.resource)
 
 organizations(c) if {
@@ -82,10 +91,16 @@ organizations(c) if {
 # description: Roten og det som er nøstet i den, høyst tre nivåer (semantikken, dybde).
 everything(root) := array.concat([root], array.concat(below(root), [d | some p in below(root); some d in below(p)]))
 
+# METADATA
+# title: Nøstet
+# description: Bestemmelsene rett under (semantikken, dybde).
 below(p) := p.provision if {
 	is_array(p.provision)
 } else := []
 
+# METADATA
+# title: Nøsting
+# description: permit over deny, og deny over permit over deny; innsigelsen har ett nivå (semantikken, dybde; pbrl. § 5-3).
 nesting("innsigelse", root) if {
 	root.type == "deny"
 	not root.provision
@@ -147,6 +162,9 @@ provision(p) if {
 	period(p, "dataPeriod")
 }
 
+# METADATA
+# title: Liste
+# description: Fraværende, eller en liste som ikke er tom (R4 json.html).
 list(o, name) if not name in object.keys(o)
 
 list(o, name) if {
@@ -154,6 +172,9 @@ list(o, name) if {
 	count(o[name]) > 0
 }
 
+# METADATA
+# title: Periode
+# description: Fraværende, eller med lesbare datoer (R4 datatypes.html#Period).
 period(o, name) if not name in object.keys(o)
 
 period(o, name) if {
@@ -187,6 +208,9 @@ actions(p) := {x |
 	some x in action_codes[act(a)]
 }
 
+# METADATA
+# title: Handlingskode
+# description: Nøyaktig én kode fra consentaction.
 act(a) := code if {
 	count(a.coding) == 1
 	a.coding[0].system == "http://terminology.hl7.org/CodeSystem/consentaction"
@@ -203,6 +227,9 @@ type_listed(p, t) if {
 	resource_type(x) == t
 }
 
+# METADATA
+# title: Ressurstype
+# description: Typen en class nevner (resource-types).
 resource_type(x) := x.code if x.system == "http://hl7.org/fhir/resource-types"
 
 resource_type(x) := trim_prefix(x.code, "http://hl7.org/fhir/StructureDefinition/") if {
@@ -220,4 +247,7 @@ item_listed(p, t, id) if {
 	regex.replace(d.reference.reference, `/_history/.*$`, "") == concat("/", [t, id])
 }
 
+# METADATA
+# title: Kategorier
+# description: Kategoriene i securityLabel (hpl. § 22).
 labels(p) := {l.code | some l in p.securityLabel}

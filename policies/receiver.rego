@@ -24,8 +24,14 @@ address(ref) := a if {
 	is_array(a.parts)
 }
 
+# METADATA
+# title: Uten versjon
+# description: En referanse til en versjon gjelder den det er versjon av (R4 references.html, semantikken).
 trim_version(ref) := regex.replace(ref, `/_history/.*$`, "")
 
+# METADATA
+# title: Type
+# description: Typen en referanse nevner (R4 references.html, semantikken).
 kind(ref) := split(ref, "/")[0]
 
 # METADATA
@@ -38,8 +44,14 @@ party(ref) := a.party if {
 	a.unit == ""
 }
 
+# METADATA
+# title: Ukjent virksomhet
+# description: I et forbud er en ukjent virksomhet alle (pbrl. § 5-3).
 unresolved(ref) if not party(ref)
 
+# METADATA
+# title: Virksomheten med deler
+# description: I et forbud omfatter en virksomhet delene sine (pbrl. § 5-3).
 parties(ref) := {party(ref)} | {p | some p in address(ref).parts}
 
 # METADATA
@@ -49,10 +61,16 @@ default unit := ""
 
 unit := input.question.unit if regex.match(`^[0-9]{1,16}$`, input.question.unit)
 
+# METADATA
+# title: HPR-nummer
+# description: Det som ikke er et nummer, regnes som ikke oppgitt (hpl. § 48).
 default practitioner := ""
 
 practitioner := input.question.practitioner if regex.match(`^[0-9]{1,16}$`, input.question.practitioner)
 
+# METADATA
+# title: Rollekode
+# description: En kode som ikke sier noe, regnes som ikke oppgitt (semantikken, forbud leses vidt).
 default role := ""
 
 role := input.question.role if {
@@ -102,6 +120,9 @@ who(ref, within_parties) := {[p, "", a.practitioner, ""] | some p in within_part
 	a := address(ref)
 }
 
+# METADATA
+# title: Passer
+# description: Spørreren er den som er nevnt, med det spørreren oppgir (hpl. § 22).
 fits(w) if {
 	w[0] == input.question.party
 	w[1] in {"", unit}
@@ -129,6 +150,9 @@ owned(c, team) if custodian_of(team) == c.registrar
 
 owned(_, team) if custodian_of(team) == input.record.custodian
 
+# METADATA
+# title: Teamets oppbevarer
+# description: Satt av Sluse i meta (hpl. § 39).
 custodian_of(team) := a.party if {
 	some x in team.meta.extension
 	x.url == "http://sluse.no/fhir/StructureDefinition/custodian"
@@ -136,6 +160,9 @@ custodian_of(team) := a.party if {
 	a.party != ""
 }
 
+# METADATA
+# title: Aktive medlemmer
+# description: De som er i et aktivt team, i begge periodene (hpl. § 22).
 standing(chain, team) := {w |
 	team.status == "active"
 	within(team)
@@ -144,6 +171,9 @@ standing(chain, team) := {w |
 	some w in who(m.member.reference, member_parties(chain, m))
 }
 
+# METADATA
+# title: Innenfor periode
+# description: Teamets eller medlemmets periode, når den er oppgitt (R4 datatypes.html#Period).
 within(o) if not o.period
 
 within(o) if {
@@ -152,6 +182,9 @@ within(o) if {
 	instant.now < s.high
 }
 
+# METADATA
+# title: Medlemmets virksomhet
+# description: onBehalfOf, ellers virksomhetene samtykket nevner (hpl. § 48).
 member_parties(chain, m) := chain_parties(chain) if not m.onBehalfOf
 
 member_parties(_, m) := {party(m.onBehalfOf.reference)} if m.onBehalfOf
@@ -173,6 +206,9 @@ wide(_, p) if {
 	team_struck(trim_version(ref))
 }
 
+# METADATA
+# title: Rammet
+# description: Spørreren kan være den forbudet nevner (pbrl. § 5-3).
 struck(ref, _) if not resolved(ref)
 
 struck(ref, _) if {
@@ -211,10 +247,16 @@ struck(ref, parties_named) if {
 	count(parties_named) == 0
 }
 
+# METADATA
+# title: Innenfor
+# description: Virksomheten eller en del av den; opplysningen helt innenfor tidsrommet (hpl. § 22).
 inside(a) if a.party == input.question.party
 
 inside(a) if input.question.party in a.parts
 
+# METADATA
+# title: Løst
+# description: Det som ikke er oppgitt, treffer (pbrl. § 5-3).
 loose("", _)
 
 loose(named_value, told_value) if {
@@ -222,6 +264,9 @@ loose(named_value, told_value) if {
 	told_value in {"", named_value}
 }
 
+# METADATA
+# title: Kjent
+# description: Referansen gir tallene den må gi (hpl. § 21).
 resolved(ref) if {
 	kind(ref) in {"Organization", "HealthcareService", "PractitionerRole"}
 	a := address(ref)
@@ -234,6 +279,9 @@ resolved(ref) if {
 	address(ref).practitioner != ""
 }
 
+# METADATA
+# title: Fullstendig
+# description: En enhet har HER-id, en rolle har person eller kode (hpl. § 48).
 complete("Organization", _)
 
 complete("HealthcareService", a) if a.unit != ""
@@ -252,6 +300,9 @@ consent_parties(c) := {p |
 	some p in array.concat([a.party], expanded(kind(ref), a))
 }
 
+# METADATA
+# title: Deler
+# description: En enhet har ingen deler (semantikken, forbud leses vidt).
 expanded("HealthcareService", _) := []
 
 expanded(k, a) := a.parts if k != "HealthcareService"
@@ -272,11 +323,17 @@ team_struck(ref) if {
 	member_struck(m)
 }
 
+# METADATA
+# title: Medlemmer
+# description: Alle som står i teamet da eller nå (pbrl. § 5-3).
 members(ref) := [m |
 	some version in ["listed", "current"]
 	some m in input.teams[ref][version].participant
 ]
 
+# METADATA
+# title: Medlem som rammes
+# description: Et medlem som ikke kan slås opp, er alle (pbrl. § 5-3).
 member_struck(m) if not is_string(m.member.reference)
 
 member_struck(m) if {
@@ -284,6 +341,9 @@ member_struck(m) if {
 	struck(m.member.reference, on_behalf(m))
 }
 
+# METADATA
+# title: På vegne av
+# description: Virksomheten medlemmet er med for, med delene sine (pbrl. § 5-3).
 default on_behalf(_) := set()
 
 on_behalf(m) := parties(m.onBehalfOf.reference) if party(m.onBehalfOf.reference)

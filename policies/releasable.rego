@@ -57,6 +57,9 @@ covered_labels := covered if {
 	not input.record.type in data.policy.crossing.except
 }
 
+# METADATA
+# title: Alle kategorier
+# description: Kodeverket informasjonskategori (hpl. § 21).
 all_labels := {l | some l in data.policy.labels.categories}
 
 # METADATA
@@ -69,6 +72,9 @@ own if {
 	input.record.custodian == input.question.party
 }
 
+# METADATA
+# title: Kan oppbevare
+# description: En person i virksomheten, eller postkassen dens (hpl. § 21 a).
 may_hold if {
 	input.question.kind == "person"
 	input.question.action in {"read", "message"}
@@ -103,6 +109,9 @@ crossing if {
 	input.question.kind in {"person", "machine"}
 }
 
+# METADATA
+# title: Helt
+# description: Mangler noe i spørsmålet, krysser ingenting (hpl. § 21).
 whole if {
 	not own
 	every s in [input.question.party, input.record.type, input.record.id, input.record.custodian] {
@@ -139,6 +148,9 @@ action := "read" if {
 	not sent
 }
 
+# METADATA
+# title: Sendt
+# description: Opplysningen er sendt til mottakeren i melding (hpl. §§ 39–40).
 sent if {
 	some s in input.record.sent
 	s.to == input.question.party
@@ -209,6 +221,9 @@ applies(c, chain) if {
 	instant.now < bounds.high
 }
 
+# METADATA
+# title: Formål i en tillatelse
+# description: Ikke oppgitt betyr ethvert; ellers nøyaktig det (hpl. § 22).
 purpose_exact(p) if not p.purpose
 
 purpose_exact(p) if {
@@ -227,6 +242,9 @@ actions(chain) := {a |
 	default_action(chain[count(chain) - 1], a)
 }
 
+# METADATA
+# title: Ikke oppgitt handling
+# description: Lesing, melding og varsel (semantikken, action).
 default_action(leaf, _) if leaf.action
 
 default_action(leaf, a) if {
@@ -244,12 +262,18 @@ names_custodian(c, chain) if {
 	read_bound(c)
 }
 
+# METADATA
+# title: Bundet for lesing
+# description: Den som registrerte, eller alle når pasienten gjorde det (hpl. § 22).
 read_bound(_) if action != "read"
 
 read_bound(c) if c.patient == true
 
 read_bound(c) if c.registrar == input.record.custodian
 
+# METADATA
+# title: Oppbevarer i en tillatelse
+# description: De oppgitte, ellers organisasjonen, ellers den som registrerte (hpl. § 22).
 custodian_exact(_, chain) if {
 	count([p | some p in chain; count(receiver.named(p, "CST")) > 0]) > 0
 	every p in chain {
@@ -274,6 +298,9 @@ custodian_exact(c, chain) if {
 	c.registrar == input.record.custodian
 }
 
+# METADATA
+# title: Nevnt som oppbevarer
+# description: Ikke nevnt på dette nivået, eller nevnt nøyaktig (hpl. § 22).
 custodian_listed(references) if count(references) == 0
 
 custodian_listed(references) if {
@@ -292,6 +319,9 @@ touches(chain) if {
 	}
 }
 
+# METADATA
+# title: Innenfor
+# description: Virksomheten eller en del av den; opplysningen helt innenfor tidsrommet (hpl. § 22).
 inside(p) if not p.dataPeriod
 
 inside(p) if {
@@ -316,6 +346,9 @@ held(chain) := {l |
 	not_unclassified(chain, l)
 }
 
+# METADATA
+# title: Sier hva
+# description: Kategorier eller enkeltopplysninger er oppgitt (Oslostandarden, tiltak 1).
 says_what(chain) if {
 	some p in chain
 	p.securityLabel
@@ -326,6 +359,9 @@ says_what(chain) if {
 	p.data
 }
 
+# METADATA
+# title: Uklassifisert
+# description: Krever at både enkeltopplysningen og kategorien er oppgitt (hpl. § 22).
 not_unclassified(_, l) if l != "uklassifisert"
 
 not_unclassified(chain, "uklassifisert") if {
@@ -352,6 +388,9 @@ denied := all_labels if {
 	some l in taken(chain)
 }
 
+# METADATA
+# title: Forbudet gjelder
+# description: Mottaker, formål, handling, oppbevarer og periode, lest vidt (pbrl. § 5-3).
 denies(c, chain) if {
 	every p in chain {
 		receiver.wide(c, p)
@@ -364,6 +403,9 @@ denies(c, chain) if {
 	instant.now < bounds.high
 }
 
+# METADATA
+# title: Formål i et forbud
+# description: Ikke oppgitt, ukjent hos spørreren, det samme eller under det (pbrl. § 5-3; v3-ActReason).
 purpose_wide(p) if not p.purpose
 
 purpose_wide(p) if {
@@ -381,12 +423,21 @@ purpose_wide(p) if {
 	input.question.purpose in data.policy.purposes.codes[x.code].below
 }
 
+# METADATA
+# title: Kjent formål
+# description: Et formål reglene kjenner (v3-ActReason).
 purpose_known if data.policy.purposes.codes[input.question.purpose]
 
+# METADATA
+# title: Handling i et forbud
+# description: Ikke oppgitt betyr alle (pbrl. § 5-3).
 action_wide(p) if not p.action
 
 action_wide(p) if action in reading.actions(p)
 
+# METADATA
+# title: Oppbevarer i et forbud
+# description: De oppgitte med deler, ellers organisasjonen, ellers alle (pbrl. § 5-3).
 custodian_wide(_, chain) if {
 	count([p | some p in chain; count(receiver.named(p, "CST")) > 0]) > 0
 	every p in chain {
@@ -410,6 +461,9 @@ custodian_wide(c, chain) if {
 	registrar_wide(c, chain)
 }
 
+# METADATA
+# title: Ikke oppgitt oppbevarer
+# description: Alle; inne i en tillatelse den tillatelsen binder (pbrl. § 5-3).
 registrar_wide(_, chain) if {
 	every p in chain {
 		p.type == "deny"
@@ -422,6 +476,9 @@ registrar_wide(c, chain) if {
 	c.registrar == input.record.custodian
 }
 
+# METADATA
+# title: Blant oppbevarerne
+# description: En ukjent virksomhet er alle (pbrl. § 5-3).
 custodian_among(references) if count(references) == 0
 
 custodian_among(references) if {
@@ -452,10 +509,16 @@ taken(chain) := {l |
 	strikes([leaf])
 }
 
+# METADATA
+# title: Tar med at personen er kjent
+# description: Nevner samarbeid eller ingen kategorier (hpl. § 22).
 takes_known(leaf) if not leaf.securityLabel
 
 takes_known(leaf) if "samarbeid" in reading.labels(leaf)
 
+# METADATA
+# title: Treffer opplysningen
+# description: Type, enkeltopplysning og tidsrom (hpl. § 22).
 strikes(chain) if {
 	every p in chain {
 		reading.type_listed(p, input.record.type)
@@ -464,6 +527,9 @@ strikes(chain) if {
 	overlaps([instant.span(p.dataPeriod) | some p in chain; p.dataPeriod])
 }
 
+# METADATA
+# title: Overlapper
+# description: En opplysning som delvis er i tidsrommet, eller er udatert, er med (pbrl. § 5-3).
 overlaps(spans) if count(spans) == 0
 
 overlaps(spans) if {

@@ -200,6 +200,9 @@ func (i *installation) verify() {
 	if status, out := i.sluse(args...); status != 0 || !strings.Contains(out, "entries hold") || strings.HasPrefix(out, "0 ") {
 		i.t.Fatalf("verify: %d %s", status, out)
 	}
+	if status, out := i.sluse("verify", "--data", i.dir, "--checkpoint", files[0]); status != 0 {
+		i.t.Errorf("verify by directory: %d %s", status, out)
+	}
 	ctx := i.t.Context()
 	server, err := embedded.Start(ctx, embedded.Config{DataDir: filepath.Join(i.dir, "database")})
 	if err != nil {
@@ -235,6 +238,7 @@ func TestCommandLine(t *testing.T) {
 		{nil, 2, "expected one of"},
 		{[]string{"serve"}, 2, "--config"},
 		{[]string{"serve", "--config", "/does/not/exist"}, 2, "exist"},
+		{[]string{"verify", "--checkpoint", "serve.go"}, 2, "--config"},
 		{[]string{"translate", "--to", "word"}, 2, "fhir"},
 		{[]string{"fly"}, 2, "fly"},
 	} {

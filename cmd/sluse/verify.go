@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/sluse/sluse/gateway/audit"
@@ -14,18 +15,23 @@ import (
 
 // verifyCommand checks that the ledger is what it was when the checkpoints were signed.
 type verifyCommand struct {
-	Config     string   `required:"" type:"existingfile" placeholder:"FILE" help:"Configuration of sluse serve, for the database."`
+	Config     string   `required:"" xor:"where" type:"existingfile" placeholder:"FILE" help:"Configuration of sluse serve, for the database."`
+	Data       string   `required:"" xor:"where" type:"existingdir" placeholder:"DIR" help:"Directory of sluse demo, which must not be running."`
 	Checkpoint []string `required:"" type:"existingfile" placeholder:"FILE" help:"File of signed checkpoints, kept outside the database. Several in the order of their days."`
 	Public     string   `type:"existingfile" placeholder:"FILE" help:"Public key of the checkpoints. Default: checkpoint.pub of the configured keys."`
 }
 
 // Run verifies: exit status 0 when every entry holds, 1 when something was changed.
 func (v verifyCommand) Run(ctx context.Context, s streams, log *slog.Logger) (err error) {
-	c, err := readConfiguration(v.Config)
-	if err != nil {
-		return err
+	where, keyDir := databaseEntry{Data: filepath.Join(v.Data, "database")}, filepath.Join(v.Data, "keys")
+	if v.Config != "" {
+		c, err := readConfiguration(v.Config)
+		if err != nil {
+			return err
+		}
+		where, keyDir = c.Database, c.Keys
 	}
-	keys, err := readKeys(c.Keys)
+	keys, err := readKeys(keyDir)
 	if err != nil {
 		return err
 	}
@@ -36,7 +42,7 @@ func (v verifyCommand) Run(ctx context.Context, s streams, log *slog.Logger) (er
 		}
 		keys.public = string(raw)
 	}
-	db, err := c.Database.open(ctx, log)
+	db, err := where.open(ctx, log)
 	if err != nil {
 		return err
 	}

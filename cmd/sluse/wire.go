@@ -175,7 +175,7 @@ func (pl *plant) serve(ctx context.Context, lost <-chan struct{}, public, admin 
 		}
 	}
 	failed := make(chan error, len(servers)+1)
-	var serving, working sync.WaitGroup
+	var serving sync.WaitGroup
 	for i, l := range []net.Listener{public, admin} {
 		serving.Go(func() {
 			if err := servers[i].Serve(l); err != nil {
@@ -183,15 +183,15 @@ func (pl *plant) serve(ctx context.Context, lost <-chan struct{}, public, admin 
 			}
 		})
 	}
-	behind, stop := context.WithCancel(context.WithoutCancel(ctx))
-	defer stop()
-	working.Go(func() {
-		if err := pl.store.Sequence(behind, pl.checkpoints.advanced); err != nil {
+	// Each of the three ends after the one whose work it finishes: messages, chain, checkpoint.
+	lasting := context.WithoutCancel(ctx)
+	messages := begin(lasting, pl.worker.Run)
+	checkpoint := begin(lasting, pl.checkpoints.run)
+	chain := begin(lasting, func(ctx context.Context) {
+		if err := pl.store.Sequence(ctx, pl.checkpoints.advanced); err != nil {
 			failed <- err
 		}
 	})
-	working.Go(func() { pl.checkpoints.run(behind) })
-	working.Go(func() { pl.worker.Run(behind) })
 	var err error
 	select {
 	case <-ctx.Done():
@@ -199,15 +199,55 @@ func (pl *plant) serve(ctx context.Context, lost <-chan struct{}, public, admin 
 		err = errDatabaseEnded
 	case err = <-failed:
 	}
-	ending, done := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
+	ending, done := context.WithTimeout(lasting, shutdownTime)
 	defer done()
 	for _, s := range servers {
 		err = errors.Join(err, s.Shutdown(ending))
 	}
 	serving.Wait()
-	stop()
-	working.Wait()
+	messages.end()
+	pl.drain(lasting)
+	chain.end()
+	checkpoint.end()
 	return err
+}
+
+// drain waits until every entry of the ledger has its place in the chain, but no longer than a
+// server that is ready would need; what is left is placed at the next start.
+func (pl *plant) drain(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	for ctx.Err() == nil {
+		if lag, err := pl.store.Lag(ctx); err != nil || lag == 0 {
+			return
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+// background is work that goes on until it is told to end.
+type background struct {
+	cancel context.CancelFunc
+	done   chan struct{}
+}
+
+func begin(ctx context.Context, work func(context.Context)) background {
+	ctx, cancel := context.WithCancel(ctx)
+	b := background{cancel, make(chan struct{})}
+	go func() {
+		defer close(b.done)
+		work(ctx)
+	}()
+	return b
+}
+
+// end ends the work and waits for it.
+func (b background) end() {
+	b.cancel()
+	<-b.done
 }
 
 var errDatabaseEnded = errors.New("the private PostgreSQL has ended")

@@ -106,7 +106,7 @@ func BenchmarkDecide(b *testing.B) {
 	}
 	run("uncached", small, func(i int) gateway.Question {
 		q := q
-		q.Actor.Practitioner = gateway.HPRNumber(fmt.Sprint(7000001 + i%2))
+		q.Actor.Purpose = []gateway.Purpose{gateway.Treat, gateway.Coordinate}[i%2]
 		return q
 	})
 	run("cold", small, func(i int) gateway.Question {

@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/metrics"
 	"github.com/open-policy-agent/opa/v1/rego"
 
 	"github.com/sluse/sluse/gateway"
@@ -26,6 +26,7 @@ type Decider struct {
 	terms     *interned
 	indexes   *lru.Cache[indexKey, *index]
 	decisions *lru.Cache[decisionKey, *remembered]
+	askers    *lru.Cache[askerKey, *asker]
 }
 
 var _ gateway.Decider = (*Decider)(nil)
@@ -52,13 +53,16 @@ func NewDecider(ctx context.Context, c Config) (*Decider, error) {
 		return nil, err
 	}
 	d := &Decider{tables: t, terms: newInterned()}
-	if d.query, d.revision, err = prepare(ctx, "data.sluse.scope.decision"); err != nil {
+	if d.query, d.revision, err = prepare(ctx, "data.sluse.scope.decision", rego.GenerateJSON(literal)); err != nil {
 		return nil, err
 	}
 	if d.indexes, err = lru.New[indexKey, *index](c.Persons); err != nil {
 		return nil, fmt.Errorf("consent: %w", err)
 	}
 	if d.decisions, err = lru.New[decisionKey, *remembered](c.Decisions); err != nil {
+		return nil, fmt.Errorf("consent: %w", err)
+	}
+	if d.askers, err = lru.New[askerKey, *asker](4096); err != nil {
 		return nil, fmt.Errorf("consent: %w", err)
 	}
 	return d, nil
@@ -105,15 +109,8 @@ func (d *Decider) Decide(ctx context.Context, q gateway.Question) (gateway.Decis
 		class: class{
 			kind: q.Actor.Kind, party: q.Actor.Party, unit: q.Actor.Unit, hpr: q.Actor.Practitioner,
 			role: q.Actor.Role, partyID: q.Party.ID, own: q.Own, attested: attested(q.Actor), noPatient: !q.Named,
+			above: above(q.Parts),
 		},
-	}
-	if len(q.Parts) > 0 {
-		var b strings.Builder
-		for _, p := range q.Parts {
-			b.WriteString(string(p))
-			b.WriteByte(' ')
-		}
-		k.class.above = b.String()
 	}
 	if q.Named {
 		if r, ok := d.decisions.Get(k); ok && !q.Now.Before(r.from) && q.Now.Before(r.until) {
@@ -130,6 +127,19 @@ func (d *Decider) Decide(ctx context.Context, q gateway.Question) (gateway.Decis
 	return decision, nil
 }
 
+// above joins the parties above the actor's, for a key.
+func above(parties []gateway.HERID) string {
+	if len(parties) == 0 {
+		return ""
+	}
+	var b strings.Builder
+	for _, p := range parties {
+		b.WriteString(string(p))
+		b.WriteByte(' ')
+	}
+	return b.String()
+}
+
 func attested(a gateway.Actor) bool { return a.Attest.Each || !a.Attest.NIN.IsZero() }
 
 // decide asks Rego. An error of any kind is a deny.
@@ -142,14 +152,12 @@ func (d *Decider) decide(ctx context.Context, q gateway.Question) (gateway.Decis
 	if own == "" {
 		own = q.Actor.Party // drift need not be in the directory that it keeps
 	}
-	w := d.told(q.Actor)
-	w.party = own
-	permits, denies := permitKeys(w), denyKeys(w, q.Parts)
-	a, err := d.ask(ctx, q, ix, permits, denies, w.code)
+	asker := d.asker(q, own)
+	a, err := d.ask(ctx, q, ix, asker)
 	if err != nil {
 		return gateway.Decision{}, time.Time{}, err
 	}
-	out := gateway.Decision{Policy: d.revision, Until: ix.until, Looked: ix.looked, Reason: a.reason}
+	out := gateway.Decision{Policy: d.revision, Until: ix.until, Looked: ix.looked, Reason: "consent"}
 	s := gateway.Scope{Revision: d.revision, Except: d.except, Write: a.write, Self: a.self, Fetched: a.fetched}
 	if a.own {
 		s.Own = own
@@ -165,13 +173,13 @@ func (d *Decider) decide(ctx context.Context, q gateway.Question) (gateway.Decis
 		s.Except, s.Terms, out.Citations = nil, d.ownConsents(), d.insight()
 	}
 	if a.join {
-		s.Join = &gateway.Join{Permits: permits, Denies: denies, Roles: []string{orUntold(w.code)},
+		s.Join = &gateway.Join{Permits: asker.permits, Denies: asker.denies, Roles: []string{asker.role},
 			Purposes: []gateway.Purpose{d.purposeOf(q.Actor)}, Now: q.Now}
 		out.Until = q.Now
 	}
-	ix.expand(&s, &out, append(a.permits, a.denies...), q.Action == gateway.ReadAction)
+	ix.expand(&s, &out, a.chosen, q.Action == gateway.ReadAction)
 	if a.own || a.write || s.Ledger.Asker != "" || s.Ledger.Person != 0 || len(s.Ledger.Compliance) > 0 || len(s.Terms) > 0 || s.Join != nil {
-		out.Effect, out.Scope = gateway.Allow, s
+		out.Effect, out.Scope, out.Reason = gateway.Allow, s, ""
 	}
 	return out, ix.from, nil
 }
@@ -179,11 +187,11 @@ func (d *Decider) decide(ctx context.Context, q gateway.Question) (gateway.Decis
 // ledger says which accesses the actor may look up.
 func (d *Decider) ledger(s *gateway.Scope, which string, q gateway.Question) {
 	switch which {
-	case "party":
+	case "ledger-party":
 		s.Ledger = gateway.LedgerScope{Asker: q.Party.ID, Custodian: q.Party.ID}
-	case "person":
+	case "ledger-person":
 		s.Ledger = gateway.LedgerScope{Person: q.Own}
-	case "compliance":
+	case "ledger-compliance":
 		s.Ledger = gateway.LedgerScope{Compliance: append([]gateway.HERID{q.Party.ID}, d.complianceOf[string(q.Party.ID)]...)}
 	}
 }
@@ -214,12 +222,41 @@ func (d *Decider) purposeOf(a gateway.Actor) gateway.Purpose {
 // answer is Rego's document.
 type answer struct {
 	own, self, fetched, consents, join, write bool
-	ledger, reason                            string
-	permits, denies                           []int
+	ledger                                    string
+	chosen                                    []int
+}
+
+// asker is an actor as the rules see it; the same for every patient.
+type asker struct {
+	permits, denies   []gateway.Recipient
+	role              string
+	asPermits, asDeny *ast.Term
+	asContexts        *ast.Term
+}
+
+type askerKey struct {
+	who     who
+	purpose gateway.Purpose
+	above   string
+}
+
+// asker gives the actor's keys as terms, made once for each actor and purpose.
+func (d *Decider) asker(q gateway.Question, party gateway.HERID) *asker {
+	w := d.told(q.Actor)
+	w.party = party
+	k := askerKey{w, d.purposeOf(q.Actor), above(q.Parts)}
+	if found, ok := d.askers.Get(k); ok {
+		return found
+	}
+	a := &asker{permits: permitKeys(w), denies: denyKeys(w, q.Parts), role: orUntold(w.code)}
+	a.asPermits, a.asDeny = d.terms.list(a.permits), d.terms.list(a.denies)
+	a.asContexts = d.terms.settings(string(k.purpose), a.role)
+	d.askers.Add(k, a)
+	return a
 }
 
 // ask evaluates the prepared query on parsed terms.
-func (d *Decider) ask(ctx context.Context, q gateway.Question, ix *index, permits, denies []gateway.Recipient, role string) (answer, error) {
+func (d *Decider) ask(ctx context.Context, q gateway.Question, ix *index, by *asker) (answer, error) {
 	t := d.terms
 	input := ast.NewObject(
 		[2]*ast.Term{t.kind, t.kindOf(q.Actor.Kind)},
@@ -230,37 +267,55 @@ func (d *Decider) ask(ctx context.Context, q gateway.Question, ix *index, permit
 		[2]*ast.Term{t.known, ast.InternedTerm(q.Facts.Person != 0)},
 		[2]*ast.Term{t.herself, ast.InternedTerm(q.Own != 0 && (!q.Named || q.Facts.Person == q.Own))},
 		[2]*ast.Term{t.now, ast.NewTerm(ast.Number(itoa64(q.Now.UnixNano())))},
-		[2]*ast.Term{t.permits, t.list(permits)},
-		[2]*ast.Term{t.denies, t.list(denies)},
-		[2]*ast.Term{t.purposes, t.pair(string(d.purposeOf(q.Actor)))},
-		[2]*ast.Term{t.roles, t.pair(orUntold(role))},
+		[2]*ast.Term{t.permits, by.asPermits},
+		[2]*ast.Term{t.denies, by.asDeny},
+		[2]*ast.Term{t.contexts, by.asContexts},
 		[2]*ast.Term{t.index, ix.term},
 	)
-	rs, err := d.query.Eval(ctx, rego.EvalParsedInput(input))
+	rs, err := d.query.Eval(ctx, rego.EvalParsedInput(input), rego.EvalMetrics(metrics.NoOp()))
 	if err != nil {
 		return answer{}, fmt.Errorf("consent: %w", err)
 	}
 	if len(rs) != 1 || len(rs[0].Expressions) != 1 {
 		return answer{}, fmt.Errorf("consent: no answer")
 	}
-	return readAnswer(rs[0].Expressions[0].Value)
+	return d.readAnswer(rs[0].Expressions[0].Value)
 }
 
-func readAnswer(v any) (answer, error) {
-	m, ok := v.(map[string]any)
+// readAnswer reads Rego's document strictly: what is missing or of another kind is an error.
+func (d *Decider) readAnswer(v any) (answer, error) {
+	term, ok := v.(*ast.Term)
 	if !ok {
 		return answer{}, fmt.Errorf("consent: answer is %T", v)
 	}
+	m, ok := term.Value.(ast.Object)
+	if !ok {
+		return answer{}, fmt.Errorf("consent: answer is no object")
+	}
 	r := resultReader{m: m}
-	a := answer{
-		own: r.flag("own"), self: r.flag("self"), fetched: r.flag("fetched"), consents: r.flag("consents"),
-		join: r.flag("join"), write: r.flag("write"), ledger: r.text("ledger"), reason: r.text("reason"),
-		permits: r.numbers("permits"), denies: r.numbers("denies"),
-	}
-	if r.err != nil {
-		return answer{}, r.err
-	}
-	slices.Sort(a.permits)
-	slices.Sort(a.denies)
-	return a, nil
+	var a answer
+	r.each(d.terms.rights, func(t *ast.Term) {
+		right, _ := t.Value.(ast.String)
+		switch right {
+		case "own":
+			a.own = true
+		case "self":
+			a.self = true
+		case "fetched":
+			a.fetched = true
+		case "consents":
+			a.consents = true
+		case "join":
+			a.join = true
+		case "write":
+			a.write = true
+		case "ledger-party", "ledger-person", "ledger-compliance":
+			a.ledger = string(right)
+		default:
+			r.fail(d.terms.rights)
+		}
+	})
+	a.chosen = r.numbers(d.terms.permits, make([]int, 0, 16))
+	a.chosen = r.numbers(d.terms.denies, a.chosen)
+	return a, r.err
 }

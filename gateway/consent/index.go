@@ -18,7 +18,7 @@ type indexKey struct {
 }
 
 // index is the grants of one person at one epoch, between two period boundaries: by receiver,
-// purpose, role and action, each cell a number of a list of grants. A value "*" stands for any.
+// purpose with role, and action, each cell a number of a list of grants. A value "*" stands for any.
 type index struct {
 	from, until time.Time
 	grants      []gateway.Grant
@@ -96,11 +96,11 @@ func newIndex(grants []gateway.Grant, now time.Time) *index {
 }
 
 // cells collects the index before it becomes a term.
-type cells [2]map[string]map[string]map[string]map[string]int
+type cells [2]map[string]map[string]map[string]int
 
 func (b *cells) add(ix *index, g *gateway.Grant, i int) {
 	if b[g.Effect] == nil {
-		b[g.Effect] = map[string]map[string]map[string]map[string]int{}
+		b[g.Effect] = map[string]map[string]map[string]int{}
 	}
 	for _, action := range []gateway.Action{gateway.ReadAction, gateway.MessageAction} {
 		if !g.Actions.Has(action) {
@@ -109,7 +109,7 @@ func (b *cells) add(ix *index, g *gateway.Grant, i int) {
 		for _, k := range values(g.Recipients) {
 			for _, p := range values(g.Purposes) {
 				for _, r := range values(g.Roles) {
-					leaf := under(under(under(b[g.Effect], k), p), r)
+					leaf := under(under(b[g.Effect], k), setting(p, r))
 					n, ok := leaf[string(action)]
 					if !ok {
 						n = len(ix.cells)
@@ -122,6 +122,9 @@ func (b *cells) add(ix *index, g *gateway.Grant, i int) {
 		}
 	}
 }
+
+// setting is a purpose and a role as one key.
+func setting(purpose, role string) string { return purpose + " " + role }
 
 func under[V any](m map[string]map[string]V, k string) map[string]V {
 	if m[k] == nil {
@@ -142,11 +145,9 @@ func values[T ~string](s gateway.Set[T]) []string {
 }
 
 func (b *cells) term(e gateway.Effect) *ast.Term {
-	return object(b[e], func(m map[string]map[string]map[string]int) *ast.Term {
-		return object(m, func(m map[string]map[string]int) *ast.Term {
-			return object(m, func(m map[string]int) *ast.Term {
-				return object(m, func(n int) *ast.Term { return ast.InternedTerm(n) })
-			})
+	return object(b[e], func(m map[string]map[string]int) *ast.Term {
+		return object(m, func(m map[string]int) *ast.Term {
+			return object(m, func(n int) *ast.Term { return ast.InternedTerm(n) })
 		})
 	})
 }

@@ -141,7 +141,7 @@ func denyKeys(w who, above []gateway.HERID) []gateway.Recipient {
 	for _, p := range above {
 		out = append(out, subsets(p, unit, hpr, code)...)
 	}
-	out = append(out, subsets(anyParty, unit, hpr, code)...)
+	out = append(out, key(who{party: anyParty, hpr: gateway.HPRNumber(hpr)}))
 	return append(out, anyParty) // denies that name nobody are kept under it
 }
 

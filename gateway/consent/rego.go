@@ -2,10 +2,8 @@ package consent
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strconv"
-	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/rego"
@@ -16,7 +14,7 @@ import (
 )
 
 // prepare compiles the policies for one query and gives their revision.
-func prepare(ctx context.Context, query string) (rego.PreparedEvalQuery, string, error) {
+func prepare(ctx context.Context, query string, more ...func(*rego.Rego)) (rego.PreparedEvalQuery, string, error) {
 	modules, err := policies.Modules(false)
 	if err != nil {
 		return rego.PreparedEvalQuery{}, "", err
@@ -29,10 +27,10 @@ func prepare(ctx context.Context, query string) (rego.PreparedEvalQuery, string,
 	if err != nil {
 		return rego.PreparedEvalQuery{}, "", err
 	}
-	options := []func(*rego.Rego){
+	options := append([]func(*rego.Rego){
 		rego.Query(query), rego.StrictBuiltinErrors(true),
 		rego.Store(inmem.NewFromObjectWithOpts(data, inmem.OptReturnASTValuesOnRead(true))),
-	}
+	}, more...)
 	for name, source := range modules {
 		options = append(options, rego.Module(name, source))
 	}
@@ -45,10 +43,9 @@ func prepare(ctx context.Context, query string) (rego.PreparedEvalQuery, string,
 
 // interned holds the terms that every question is built of.
 type interned struct {
-	kind, action, typ, attested, named, known, herself, now, permits, denies, purposes, roles, index *ast.Term
-	any                                                                                              *ast.Term
-	kinds                                                                                            [gateway.Compliance + 1]*ast.Term
-	texts                                                                                            map[string]*ast.Term
+	kind, action, typ, attested, named, known, herself, now, permits, denies, contexts, index, rights *ast.Term
+	kinds                                                                                     [gateway.Compliance + 1]*ast.Term
+	texts                                                                                     map[string]*ast.Term
 }
 
 func newInterned() *interned {
@@ -56,8 +53,8 @@ func newInterned() *interned {
 		kind: ast.StringTerm("kind"), action: ast.StringTerm("action"), typ: ast.StringTerm("type"),
 		attested: ast.StringTerm("attested"), named: ast.StringTerm("named"), known: ast.StringTerm("known"),
 		herself: ast.StringTerm("herself"), now: ast.StringTerm("now"), permits: ast.StringTerm("permits"),
-		denies: ast.StringTerm("denies"), purposes: ast.StringTerm("purposes"), roles: ast.StringTerm("roles"),
-		index: ast.StringTerm("index"), any: ast.StringTerm(anyParty), texts: map[string]*ast.Term{},
+		denies: ast.StringTerm("denies"), contexts: ast.StringTerm("contexts"),
+		index: ast.StringTerm("index"), rights: ast.StringTerm("rights"), texts: map[string]*ast.Term{},
 	}
 	for k, name := range map[gateway.Kind]string{
 		gateway.Nobody: "nobody", gateway.Machine: "machine", gateway.Person: "person",
@@ -96,45 +93,54 @@ func (t *interned) list(keys []gateway.Recipient) *ast.Term {
 	return ast.ArrayTerm(terms...)
 }
 
-// pair is a value with "*", under which the index keeps what concerns every value.
-func (t *interned) pair(s string) *ast.Term { return ast.ArrayTerm(t.text(s), t.any) }
+// settings is purpose and role, each also as "*", under which the index keeps what concerns any.
+func (t *interned) settings(purpose, role string) *ast.Term {
+	return ast.ArrayTerm(ast.StringTerm(setting(purpose, role)), ast.StringTerm(setting(purpose, anyParty)),
+		ast.StringTerm(setting(anyParty, role)), ast.StringTerm(setting(anyParty, anyParty)))
+}
 
 func itoa64(n int64) string { return strconv.FormatInt(n, 10) }
 
+// literal leaves Rego's document as it is: turning it into JSON values costs more than reading it.
+func literal(t *ast.Term, _ *rego.EvalContext) (any, error) { return t, nil }
+
 // resultReader reads Rego's document strictly: what is missing or of another kind is an error.
 type resultReader struct {
-	m   map[string]any
+	m   ast.Object
 	err error
 }
 
-func (r *resultReader) flag(name string) bool {
-	b, ok := r.m[name].(bool)
-	r.check(ok, name)
-	return b
-}
-
-func (r *resultReader) text(name string) string {
-	s, ok := r.m[name].(string)
-	r.check(ok, name)
-	return s
-}
-
-func (r *resultReader) numbers(name string) []int {
-	list, ok := r.m[name].([]any)
-	r.check(ok, name)
-	out := make([]int, 0, len(list))
-	for _, v := range list {
-		n, ok := v.(json.Number)
-		r.check(ok, name)
-		i, err := strconv.Atoi(strings.TrimSpace(string(n)))
-		r.check(err == nil, name)
-		out = append(out, i)
+// each calls f for every element of a set.
+func (r *resultReader) each(name *ast.Term, f func(*ast.Term)) {
+	v := r.m.Get(name)
+	if v == nil {
+		r.fail(name)
+		return
 	}
+	set, ok := v.Value.(ast.Set)
+	if !ok {
+		r.fail(name)
+		return
+	}
+	set.Foreach(f)
+}
+
+// numbers adds the numbers of a set to a list.
+func (r *resultReader) numbers(name *ast.Term, out []int) []int {
+	r.each(name, func(t *ast.Term) {
+		n, ok := t.Value.(ast.Number)
+		i, whole := n.Int()
+		if !ok || !whole {
+			r.fail(name)
+			return
+		}
+		out = append(out, i)
+	})
 	return out
 }
 
-func (r *resultReader) check(ok bool, name string) {
-	if !ok && r.err == nil {
-		r.err = fmt.Errorf("consent: answer lacks %s", name)
+func (r *resultReader) fail(name *ast.Term) {
+	if r.err == nil {
+		r.err = fmt.Errorf("consent: answer lacks %v", name)
 	}
 }

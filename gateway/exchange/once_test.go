@@ -232,3 +232,27 @@ func TestFetchedStays(t *testing.T) {
 func withID(body string, r fhir.Reference) string {
 	return strings.Replace(body, `{"resourceType":`, `{"id":"`+string(r.ID)+`","resourceType":`, 1)
 }
+
+// TestWidenedLater: what was withheld at receipt is never released later by that message, neither by
+// the mailbox nor over FHIR; the next message is decided anew.
+func TestWidenedLater(t *testing.T) {
+	w := newWorld(t)
+	p := w.patient(bydel)
+	k := w.create(person(bydel), "Consent", consentBody("active", p, "fastlege", "bydel", "samarbeid", "rus", "plan", "tjenester"))
+	id := w.send(gp, document(t, "medisinske-opplysninger"))
+	w.update(person(bydel), k, withID(consentBody("active", p, "fastlege", "bydel", clinical...), k))
+	body, _ := w.fetch(bydel, id)
+	all := w.searchAll(person(bydel))
+	if !strings.Contains(body, "kanari-plan") || !strings.Contains(all, "kanari-plan") {
+		t.Error("what was covered at receipt is not there")
+	}
+	for _, canary := range []string{"kanari-psykisk", "kanari-notat", "kanari-legemidler", "kanari-somatisk"} {
+		if strings.Contains(body, canary) || strings.Contains(all, canary) {
+			t.Errorf("%s crossed after the samtykke was widened: mailbox %t, FHIR %t", canary, strings.Contains(body, canary), strings.Contains(all, canary))
+		}
+	}
+	w.send(gp, document(t, "medisinske-opplysninger", medicalID, "next", "kanari", "ny"))
+	if all := w.searchAll(person(bydel)); !strings.Contains(all, "ny-psykisk") {
+		t.Error("the next message is not decided anew")
+	}
+}

@@ -58,6 +58,10 @@ func TestNoConsentNothingCrosses(t *testing.T) {
 	if status != 2 || code != "X99" || !strings.HasPrefix(text, "Ikke levert: samtykke mangler for ") {
 		t.Fatalf("AppRec %d %s %q", status, code, text)
 	}
+	_, receipts := w.documents(gp)
+	if _, status := w.fetch(bydel, receipts[0].ID); status != http.StatusNotFound {
+		t.Errorf("another than its addressee fetches an AppRec: %d", status)
+	}
 	if all := w.searchAll(person(gp)); !strings.Contains(all, "kanari-rus") {
 		t.Error("the refused message is not kept under the sender's custody")
 	}

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -15,6 +16,7 @@ import (
 type line struct {
 	entry      gateway.AuditEntry
 	custodians []string // whose records were released
+	result     string   // AuditEvent.outcome
 	tok        []int64
 	body       []byte
 }
@@ -26,7 +28,7 @@ func (s *Store) line(op string, e gateway.AuditEntry) (line, error) {
 	if err != nil {
 		return line{}, gateway.Failed(op, gateway.Internal, err)
 	}
-	l := line{entry: e, custodians: []string{}, body: compress(event), tok: s.keys.eventHashes(e)}
+	l := line{entry: e, custodians: []string{}, body: compress(event), result: outcomeCode(e), tok: s.keys.eventHashes(e)}
 	for _, entity := range e.Entities {
 		if c := string(entity.Custodian); e.Outcome == gateway.Released && c != "" && !slices.Contains(l.custodians, c) {
 			l.custodians = append(l.custodians, c)
@@ -35,18 +37,20 @@ func (s *Store) line(op string, e gateway.AuditEntry) (line, error) {
 	return l, nil
 }
 
-// eventHashes are the values by which an AuditEvent is searched: its entities and the Consents it
-// stands on, with and without version, its agent, outcome and policy.
+// eventHashes are the selective values by which an AuditEvent is searched: its entities and the
+// Consents it stands on, with and without version, its agent, and whose records left.
 func (k keyring) eventHashes(e gateway.AuditEntry) []int64 {
 	const t = "AuditEvent"
-	var tok []int64
+	tok := []int64{}
 	entity := func(r fhir.Reference) {
 		if r.ID == "" {
 			return
 		}
+		if r.Version != "" {
+			tok = append(tok, k.token(t, "entity", exactForm, r.String()))
+			r.Version = ""
+		}
 		tok = append(tok, k.token(t, "entity", exactForm, r.String()))
-		r.Version = ""
-		tok = append(tok, k.token(t, "entity", exactForm, r.String()), k.token(t, "entity", anyForm, string(r.ID)))
 	}
 	for _, touched := range e.Entities {
 		entity(touched.Record)
@@ -59,11 +63,7 @@ func (k keyring) eventHashes(e gateway.AuditEntry) []int64 {
 	}
 	if o := e.Party.Organization; o.ID != "" {
 		o.Version = ""
-		tok = append(tok, k.referenceHashes(t, "agent", o.String())...)
-	}
-	tok = append(tok, k.token(t, "outcome", anyForm, outcomeCode(e)))
-	if e.Policy != "" {
-		tok = append(tok, k.token(t, "policy", anyForm, e.Policy))
+		tok = append(tok, k.token(t, "agent", exactForm, o.String()))
 	}
 	slices.Sort(tok)
 	return slices.Compact(tok)
@@ -84,16 +84,23 @@ func outcomeCode(e gateway.AuditEntry) string {
 // entrySQL writes a line for row made, whose person it takes when the entry names none.
 func entrySQL(l *line, a *arguments) string {
 	e := &l.entry
-	return `entry as (insert into ledger (person, recorded, id, party, outcome, interaction, policy, custodians, tok, body)
+	return `entry as (insert into ledger (person, recorded, id, party, outcome, result, interaction, policy, custodians, tok, body)
   select coalesce(` + a.bind(orNobody(e.Person)) + `::bigint, made.person), ` + a.bind(e.Recorded) + `::timestamptz, ` + a.bind(e.ID) + `, ` +
-		a.bind(string(e.Party.ID)) + `, ` + a.bind(string(e.Outcome)) + `, ` + a.bind(string(e.Interaction)) + `, ` + a.bind(e.Policy) + `, ` +
+		a.bind(string(e.Party.ID)) + `, ` + a.bind(string(e.Outcome)) + `, ` + a.bind(l.result) + `, ` + a.bind(string(e.Interaction)) + `, ` + a.bind(e.Policy) + `, ` +
 		a.bind(l.custodians) + `::text[], ` + a.bind(l.tok) + `::bigint[], ` + a.bind(l.body) + `::bytea from made returning key),
 queued as (insert into ledger_queue (key) select key from entry)`
 }
 
 const (
-	ledgerSQL = `with entry as (insert into ledger (person, recorded, id, party, outcome, interaction, policy, custodians, tok, body)
-  values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict (id) do nothing returning key)
+	// ledgerSQL writes many lines at once. Arrays of one line lie end to end: tokens from first to
+	// last, custodians between separators. An entry that is there already stays as it is.
+	ledgerSQL = `with entry as (insert into ledger (person, recorded, id, party, outcome, result, interaction, policy, custodians, tok, body)
+  select v.person, v.recorded, v.id, v.party, v.outcome, v.result, v.interaction, v.policy,
+    string_to_array(v.custodians, e'\x1f') collate "C", ($12::bigint[])[v.first:v.last], v.body
+  from unnest($1::bigint[], $2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
+    $10::int[], $11::int[], $13::bytea[])
+    as v(person, recorded, id, party, outcome, result, interaction, policy, custodians, first, last, body)
+  on conflict (id) do nothing returning key)
 insert into ledger_queue (key) select key from entry`
 
 	// A version fetched twice is in the journal with all that was covered either time.
@@ -102,10 +109,39 @@ select $1, $2, r.rid, $5 from resource r where r.type = $3 and r.id = $4
 on conflict (party, rid, version) do update set mask = fetched.mask | excluded.mask`
 )
 
-func (l *line) queue(b *pgx.Batch) {
-	e := &l.entry
-	b.Queue(ledgerSQL, orNobody(e.Person), e.Recorded, e.ID, string(e.Party.ID), string(e.Outcome), string(e.Interaction), e.Policy,
-		l.custodians, l.tok, l.body)
+// separator stands between custodians of one line; no HER-id holds it.
+const separator = "\x1f"
+
+// queueLines adds the one statement that writes the lines.
+func queueLines(b *pgx.Batch, lines []line) {
+	if len(lines) == 0 {
+		return
+	}
+	var (
+		persons                                                             []*int64
+		recorded                                                            []time.Time
+		ids, parties, outcomes, results, interactions, policies, custodians []string
+		first, last                                                         []int32
+		tok                                                                 []int64
+		bodies                                                              [][]byte
+	)
+	for i := range lines {
+		l := &lines[i]
+		persons = append(persons, orNobody(l.entry.Person))
+		recorded = append(recorded, l.entry.Recorded)
+		ids = append(ids, l.entry.ID)
+		parties = append(parties, string(l.entry.Party.ID))
+		outcomes = append(outcomes, string(l.entry.Outcome))
+		results = append(results, l.result)
+		interactions = append(interactions, string(l.entry.Interaction))
+		policies = append(policies, l.entry.Policy)
+		custodians = append(custodians, strings.Join(l.custodians, separator))
+		first = append(first, int32(len(tok)+1)) //nolint:gosec // far below 2^31
+		tok = append(tok, l.tok...)
+		last = append(last, int32(len(tok))) //nolint:gosec // far below 2^31
+		bodies = append(bodies, l.body)
+	}
+	b.Queue(ledgerSQL, persons, recorded, ids, parties, outcomes, results, interactions, policies, custodians, first, last, tok, bodies)
 }
 
 func queueFetched(b *pgx.Batch, f gateway.FetchedVersion) {
@@ -115,14 +151,18 @@ func queueFetched(b *pgx.Batch, f gateway.FetchedVersion) {
 // Record writes entries into the ledger of this transaction.
 func (t *Tx) Record(ctx context.Context, entries []gateway.AuditEntry) error {
 	const op = "postgres.record"
-	var b pgx.Batch
+	var (
+		b     pgx.Batch
+		lines []line
+	)
 	for _, e := range entries {
 		l, err := t.store.line(op, e)
 		if err != nil {
 			return err
 		}
-		l.queue(&b)
+		lines = append(lines, l)
 	}
+	queueLines(&b, lines)
 	if b.Len() == 0 {
 		return nil
 	}

@@ -141,11 +141,7 @@ func (q *query) eventConditions(op string, conditions []gateway.Condition) (stri
 			continue
 		case "entity":
 			for _, v := range c.Values {
-				if v.Reference.Type == "" {
-					tok = append(tok, q.keys.token(t, "entity", anyForm, string(v.Reference.ID)))
-				} else {
-					tok = append(tok, q.keys.token(t, "entity", exactForm, v.Reference.String()))
-				}
+				tok = append(tok, q.keys.token(t, "entity", exactForm, v.Reference.String()))
 			}
 		case "patient":
 			for _, v := range c.Values {
@@ -154,16 +150,15 @@ func (q *query) eventConditions(op string, conditions []gateway.Condition) (stri
 			}
 		case "agent":
 			for _, v := range c.Values {
-				tok = append(tok, q.keys.referenceHash(t, "agent", v.Reference, nil))
+				v.Reference.Version = ""
+				tok = append(tok, q.keys.token(t, "agent", exactForm, v.Reference.String()))
 			}
-		case "outcome", "policy":
-			for _, v := range c.Values {
-				code := v.Code
-				if code == "" {
-					code = v.Text
-				}
-				tok = append(tok, q.keys.token(t, c.Param.Name, anyForm, code))
-			}
+		case "outcome":
+			where += ` and l.result = any(` + q.args.bind(codesOf(c)) + `::text[])`
+			continue
+		case "policy":
+			where += ` and l.policy = any(` + q.args.bind(codesOf(c)) + `::text[])`
+			continue
 		default:
 			return "", gateway.Fault(op, gateway.BadQuery, fhir.Issue{
 				Severity: "error", Type: "not-supported", Code: "search.parameter-unsupported", Expression: c.Param.Name,
@@ -172,4 +167,17 @@ func (q *query) eventConditions(op string, conditions []gateway.Condition) (stri
 		where += ` and l.tok && ` + q.args.bind(tok) + `::bigint[]`
 	}
 	return where, nil
+}
+
+// codesOf gives the codes of a token, or the uris, of a condition.
+func codesOf(c *gateway.Condition) []string {
+	codes := make([]string, 0, len(c.Values))
+	for _, v := range c.Values {
+		if v.Code != "" {
+			codes = append(codes, v.Code)
+		} else {
+			codes = append(codes, v.Text)
+		}
+	}
+	return codes
 }

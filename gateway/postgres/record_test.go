@@ -423,4 +423,3 @@ func TestBodiesAreCompressedAndExact(t *testing.T) {
 		t.Error("a damaged body was given")
 	}
 }
-

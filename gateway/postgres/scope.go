@@ -1,8 +1,10 @@
 package postgres
 
 import (
+	"math"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgtype"
 
@@ -20,8 +22,9 @@ func (a *arguments) bind(v any) string {
 	return "$" + strconv.Itoa(len(a.values))
 }
 
-// term columns, in the order in which scopeSQL unnests them. A gateway.Term becomes one row for
-// each custodian and item that it names; a bitwise or over the rows is the same as over the terms.
+// terms are the columns of common table "term". A gateway.Term becomes one row for each custodian
+// and item that it names, and rows that differ in their labels only become one: a bitwise or over
+// the rows is the same as over the terms.
 type terms struct {
 	allow, sent     []bool
 	custodian, item []*string // nil: any
@@ -29,28 +32,65 @@ type terms struct {
 	mask            []int64
 }
 
+// termKey is what must be equal for two rows to become one.
+type termKey struct {
+	allow, sent, anyCustodian, anyItem bool
+	custodian, item                    string
+	low, high                          int64
+}
+
 // termsFor gives the terms of the scope that can touch records of the type. The type and the items'
 // types are settled here, since every statement is about one type; an empty set gives no row.
 func termsFor(scope gateway.Scope, t fhir.Type) terms {
 	var out terms
+	rows := make(map[termKey]int, len(scope.Terms))
 	for i := range scope.Terms {
 		term := &scope.Terms[i]
 		if !term.Types.Has(t) {
 			continue
 		}
+		items := itemsOf(term.Items, t)
 		for _, custodian := range choices(term.Custodians) {
-			for _, item := range itemsOf(term.Items, t) {
-				out.allow = append(out.allow, term.Effect == gateway.Allow)
-				out.sent = append(out.sent, term.Sent)
-				out.custodian = append(out.custodian, custodian)
-				out.item = append(out.item, item)
-				out.low = append(out.low, moment(term.Low))
-				out.high = append(out.high, moment(term.High))
-				out.mask = append(out.mask, int64(term.Mask)) //nolint:gosec // a mask has fewer than 63 bits
+			for _, item := range items {
+				out.add(rows, term, custodian, item)
 			}
 		}
 	}
 	return out
+}
+
+func (out *terms) add(rows map[termKey]int, term *gateway.Term, custodian, item *string) {
+	key := termKey{
+		allow: term.Effect == gateway.Allow, sent: term.Sent, anyCustodian: custodian == nil, anyItem: item == nil,
+		low: microseconds(term.Low), high: microseconds(term.High),
+	}
+	if custodian != nil {
+		key.custodian = *custodian
+	}
+	if item != nil {
+		key.item = *item
+	}
+	mask := int64(term.Mask) //nolint:gosec // a mask has fewer than 63 bits
+	if at, ok := rows[key]; ok {
+		out.mask[at] |= mask
+		return
+	}
+	rows[key] = len(out.mask)
+	out.allow = append(out.allow, key.allow)
+	out.sent = append(out.sent, key.sent)
+	out.custodian = append(out.custodian, custodian)
+	out.item = append(out.item, item)
+	out.low = append(out.low, moment(term.Low))
+	out.high = append(out.high, moment(term.High))
+	out.mask = append(out.mask, mask)
+}
+
+// microseconds is the precision of the database; the zero time has a value that no other has.
+func microseconds(t time.Time) int64 {
+	if t.IsZero() {
+		return math.MinInt64
+	}
+	return t.UnixMicro()
 }
 
 // choices gives one nil for any, nothing for the empty set.

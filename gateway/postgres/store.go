@@ -32,8 +32,9 @@ type Config struct {
 	Clock    func() time.Time // the one clock
 	MaxConns int32            // connections; 16 when zero
 	Source   audit.Source     // the system that the ledger names as its keeper
-	// ExecMode is how statements travel; zero caches prepared statements on each connection.
-	// pgx.QueryExecModeExec holds no state on a connection, for a pooler in transaction mode.
+	// ExecMode is how statements travel; zero caches prepared statements, and their plans, on each
+	// connection. pgx.QueryExecModeExec holds no state on a connection, for a pooler in
+	// transaction mode.
 	ExecMode pgx.QueryExecMode
 	Tracer   pgx.QueryTracer // nil: none
 	Migrate  bool            // bring the schema up to date first
@@ -89,6 +90,9 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	config.MaxConns = c.MaxConns
 	if c.ExecMode != 0 {
 		config.ConnConfig.DefaultQueryExecMode = c.ExecMode
+	} else { // statements fix their own way to the rows: a plan made once is as good as one made each time
+		config.ConnConfig.RuntimeParams["plan_cache_mode"] = "force_generic_plan"
+		config.ConnConfig.RuntimeParams["jit"] = "off"
 	}
 	config.ConnConfig.Tracer = c.Tracer
 	config.ConnConfig.OnNotice = noticed

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -41,7 +42,7 @@ func openWith(t testing.TB, change func(*Config)) *Store {
 	t.Helper()
 	dsn := postgrestest.OpenPrepared(t, "store", func(dsn string) error { return Migrate(context.Background(), dsn) })
 	c := Config{
-		DSN: dsn, HashKey: [32]byte{1, 2, 3}, Clock: ticking(), MaxConns: 8, Source: audit.Source{Site: "sluse-test"}, Unsafe: true,
+		DSN: dsn + os.Getenv("XOPT"), HashKey: [32]byte{1, 2, 3}, Clock: ticking(), MaxConns: 8, Source: audit.Source{Site: "sluse-test"}, Unsafe: true,
 	}
 	if change != nil {
 		change(&c)
@@ -64,7 +65,9 @@ func uuid(t testing.TB) string {
 	return strings.Join([]string{h[:8], h[8:12], h[12:16], h[16:20], h[20:]}, "-")
 }
 
-func ref(kind fhir.Type, id string) fhir.Reference { return fhir.Reference{Type: kind, ID: fhir.ID(id)} }
+func ref(kind fhir.Type, id string) fhir.Reference {
+	return fhir.Reference{Type: kind, ID: fhir.ID(id)}
+}
 
 func nin(t testing.TB, digits string) gateway.NIN {
 	t.Helper()

@@ -134,11 +134,15 @@ func (w *writer) commit(orders []*order) error {
 	defer cancel()
 	return w.store.repeat(ctx, op, func(bool) error {
 		return w.store.single(ctx, op, func(conn *pgx.Conn) error {
-			var b pgx.Batch
+			var (
+				b     pgx.Batch
+				lines []line
+			)
 			for _, o := range orders {
-				for i := range o.lines {
-					o.lines[i].queue(&b)
-				}
+				lines = append(lines, o.lines...)
+			}
+			queueLines(&b, lines)
+			for _, o := range orders {
 				for _, f := range o.fetched {
 					queueFetched(&b, f)
 				}

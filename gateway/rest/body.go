@@ -3,6 +3,7 @@ package rest
 import (
 	"bytes"
 	"errors"
+	"io"
 	"net/http"
 	"os"
 
@@ -12,9 +13,11 @@ import (
 
 // Limits of a request (DESIGN § 5).
 const (
-	maxBody   = 2 << 20  // bytes of a resource or of a search form
-	maxHeader = 16 << 10 // bytes of request line and header fields
-	maxURL    = 8 << 10  // bytes of path and query
+	maxBody     = 2 << 20  // bytes of a resource or of a search form
+	smallBody   = 32 << 10 // bytes that every body may take
+	largeBodies = 4        // larger ones that are read at a time
+	maxHeader   = 16 << 10 // bytes of request line and header fields
+	maxURL      = 8 << 10  // bytes of path and query
 )
 
 // resource reads the body as one strictly parsed resource.
@@ -22,7 +25,7 @@ func (a *api) resource(r *request) (*fhir.Resource, error) {
 	if err := contentIs(r.http.Header, fhirJSON, plainJSON); err != nil {
 		return nil, err
 	}
-	body, err := r.body()
+	body, err := a.body(r)
 	if err != nil {
 		return nil, err
 	}
@@ -40,17 +43,33 @@ func (a *api) resource(r *request) (*fhir.Resource, error) {
 	return res, nil
 }
 
-// body reads the whole body within the limit. What declares too much is refused unread.
-func (r *request) body() ([]byte, error) {
+// body reads the whole body within the limit. What declares too much is refused unread; what is
+// large waits for one of a few places, so that many large bodies at once do not fill the memory.
+func (a *api) body(r *request) ([]byte, error) {
 	if r.http.ContentLength > maxBody {
 		return nil, fault(gateway.TooLarge, "http.body-too-large")
 	}
+	length := r.http.ContentLength
+	if length < 0 {
+		length = maxBody
+	}
 	var buf bytes.Buffer
-	buf.Grow(int(min(max(r.http.ContentLength, 512), 64<<10)))
-	_, err := buf.ReadFrom(http.MaxBytesReader(r.writer, r.http.Body, maxBody))
+	buf.Grow(int(min(length, smallBody)) + bytes.MinRead)
+	body := http.MaxBytesReader(r.writer, r.http.Body, maxBody)
+	_, err := io.CopyN(&buf, body, smallBody)
+	if err == nil {
+		select {
+		case a.large <- struct{}{}:
+			defer func() { <-a.large }()
+		case <-r.ctx.Done():
+			return nil, gateway.Failed("rest.body", gateway.Unavailable, r.ctx.Err())
+		}
+		buf.Grow(int(max(length-smallBody, 0)) + bytes.MinRead) // once: growing by doubling costs twice
+		_, err = buf.ReadFrom(body)
+	}
 	var over *http.MaxBytesError
 	switch {
-	case err == nil:
+	case err == nil, errors.Is(err, io.EOF):
 		return buf.Bytes(), nil
 	case errors.As(err, &over):
 		return nil, fault(gateway.TooLarge, "http.body-too-large")

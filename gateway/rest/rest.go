@@ -84,7 +84,7 @@ func New(c Config) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &api{Config: c, measures: observed, statement: statement}
+	a := &api{Config: c, measures: observed, statement: statement, large: make(chan struct{}, largeBodies)}
 	return a.router(), nil
 }
 
@@ -92,5 +92,6 @@ func New(c Config) (http.Handler, error) {
 type api struct {
 	Config
 	measures  *measures
-	statement []byte // the CapabilityStatement
+	statement []byte        // the CapabilityStatement
+	large     chan struct{} // places for large bodies
 }

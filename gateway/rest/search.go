@@ -52,7 +52,7 @@ func (a *api) parameters(r *request, form bool) ([]parameter, error) {
 		if err := contentIs(r.http.Header, formData); err != nil {
 			return nil, err
 		}
-		body, err := r.body()
+		body, err := a.body(r)
 		if err != nil {
 			return nil, err
 		}

@@ -2,13 +2,18 @@ package rest
 
 import (
 	"bufio"
+	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/sluse/sluse/gateway"
 )
 
 // serve starts a Server on a real listener and gives its address.
@@ -182,5 +187,34 @@ func TestHeadLimitIsExact(t *testing.T) {
 		if want := map[int]int{0: 200, 1: 431}[over]; res.StatusCode != want {
 			t.Errorf("limit + %d: %d, want %d", over, res.StatusCode, want)
 		}
+	}
+}
+
+// When the places for large bodies are taken, a large one waits and then is told to come back; a
+// small one does not wait.
+func TestLargeBodiesWaitForAPlace(t *testing.T) {
+	t.Parallel()
+	a := &api{large: make(chan struct{}, 1)}
+	ask := func(size int) ([]byte, error) {
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer cancel()
+		r := httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(make([]byte, size)))
+		return a.body(&request{ctx: ctx, http: r, writer: httptest.NewRecorder()})
+	}
+	if got, err := ask(maxBody); err != nil || len(got) != maxBody {
+		t.Fatalf("a place is free: %d bytes, %v", len(got), err)
+	}
+	if len(a.large) != 0 {
+		t.Fatal("the place was not given back")
+	}
+	a.large <- struct{}{}
+	if _, err := ask(smallBody + 1); gateway.CodeOf(err) != gateway.Unavailable {
+		t.Errorf("no place is free: %v", err)
+	}
+	if got, err := ask(smallBody - 1); err != nil || len(got) != smallBody-1 {
+		t.Errorf("a small body: %d bytes, %v", len(got), err)
+	}
+	if _, err := ask(maxBody + 1); gateway.CodeOf(err) != gateway.TooLarge {
+		t.Errorf("too large: %v", err)
 	}
 }

@@ -31,9 +31,14 @@ type Vector struct {
 	Crosses  bool
 	Parts    []string // paths of the parts that are released
 
+	Covered gateway.Labels // generated: what Rego found covered
+
 	Issues []fhir.Issue   // what the Normalizer found
 	Input  map[string]any // for Rego `releasable`
 }
+
+// ctx is that of a test: nothing here is cancelled.
+var ctx = context.Background()
 
 // persons gives every vector a person of its own, since a Decider remembers by person and epoch.
 var persons atomic.Int64
@@ -41,7 +46,7 @@ var persons atomic.Int64
 // Decider is the real one, compiled once.
 func Decider(t TB) gateway.Decider {
 	t.Helper()
-	d, err := consent.NewDecider(context.Background(), consent.Config{})
+	d, err := consent.NewDecider(ctx, consent.Config{})
 	if err != nil {
 		t.Fatalf("decider: %v", err)
 	}
@@ -185,7 +190,7 @@ func labels(t TB, codes []string) gateway.Labels {
 
 // Answer asks Go: the Decider's scope, applied to the record.
 func Answer(d gateway.Decider, v Vector) (crosses bool, parts []string, covered gateway.Labels, err error) {
-	decision, err := d.Decide(context.Background(), v.Question)
+	decision, err := d.Decide(ctx, v.Question)
 	if err != nil {
 		return false, nil, 0, fmt.Errorf("decide: %w", err)
 	}

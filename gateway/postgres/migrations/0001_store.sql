@@ -9,10 +9,10 @@ end $$;
 -- +goose StatementBegin
 do $$
 begin
-  -- a setting of the database, not of a session: it holds behind pgbouncer too
+  -- a setting of the database, not of a session, so that it holds behind a pooler too
   execute format('alter database %I set jit = off', current_database());
 exception when insufficient_privilege then
-  raise notice 'jit could not be turned off for this database';
+  raise notice 'the settings of this database could not be changed';
 end $$;
 -- +goose StatementEnd
 
@@ -183,6 +183,7 @@ create table ledger (
   id          text collate "C" not null,
   party       text collate "C" not null,
   outcome     text collate "C" not null,
+  result      text collate "C" not null,
   interaction text collate "C" not null,
   policy      text collate "C" not null,
   custodians  text[] collate "C" not null,

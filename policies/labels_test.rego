@@ -1,0 +1,93 @@
+# METADATA
+# title: Prøver av informasjonskategorier
+# description: Kodene er de som står i semantikken (hpl. § 21).
+package sluse.labels_test
+
+import data.sluse.labels
+
+found(system, code) := x if {
+	x := labels.found with input as {"kind": "code", "type": "", "system": system, "code": code}
+}
+
+volven(list, code) := found(concat("", ["urn:oid:2.16.578.1.12.4.1.1.", list]), code)
+
+test_icd10 if {
+	every c in ["F10", "F10.2", "F11.2", "F129", "F13", "F14", "F15", "F16", "F18", "F19.5"] {
+		volven("7110", c) == {"labels": {"rus", "psykisk"}, "known": true}
+	}
+	every c in ["T40.1", "T51", "Z50.2", "Z50.3", "Z71.4", "Z71.5", "Z72.2"] {
+		volven("7110", c) == {"labels": {"rus", "somatisk"}, "known": true}
+	}
+	every c in ["F17", "F17.2", "I10", "Z50.1", "Z72.1", "T39"] {
+		volven("7110", c) == {"labels": {"somatisk"}, "known": true}
+	}
+	volven("7110", "F20") == {"labels": {"psykisk"}, "known": true}
+	volven("7110", "hjerte") == {"labels": set(), "known": false}
+	found("http://hl7.org/fhir/sid/icd-10-no", "f11.2").labels == {"rus", "psykisk"}
+}
+
+test_icpc2 if {
+	every c in ["P15", "P16", "P18", "P19"] {
+		volven("7170", c).labels == {"rus", "psykisk"}
+	}
+	volven("7170", "P17").labels == {"psykisk"}
+	volven("7170", "P76").labels == {"psykisk"}
+	volven("7170", "R05").labels == {"somatisk"}
+	volven("7170", "-50") == {"labels": set(), "known": false}
+}
+
+test_atc if {
+	every c in ["N07BB03", "N07BC02", "V03AB15"] {
+		volven("7180", c).labels == {"rus", "legemidler"}
+	}
+	volven("7180", "N07BA01").labels == {"legemidler"}
+	volven("7180", "?").known == false
+}
+
+test_units if {
+	every c in ["360", "365", "370"] {
+		volven("8451", c).labels == {"rus"}
+	}
+	volven("8451", "320").labels == {"psykisk"}
+	volven("8451", "010").labels == set()
+	volven("8655", "R11").labels == {"rus"}
+	volven("8655", "PV08").labels == {"psykisk"}
+	volven("9321", "D01").labels == {"rus"}
+	volven("9327", "D01SM").labels == {"rus"}
+	volven("9321", "D09").labels == {"rus"}
+	volven("9321", "D06").labels == set()
+}
+
+test_single_codes if {
+	found("http://sluse.no/fhir/CodeSystem/brukerplan", "okonomi") == {"labels": {"okonomi"}, "known": true}
+	found("http://sluse.no/fhir/CodeSystem/brukerplan", "x").known == false
+	found("http://loinc.org", "8310-5").labels == {"somatisk"}
+	found("http://loinc.org", "1-1").known == false
+	found("http://sluse.no/fhir/CodeSystem/informasjonskategori", "bolig") == {"labels": {"bolig"}, "known": true}
+	found("urn:ukjent", "F10") == {"labels": set(), "known": false}
+}
+
+test_types if {
+	labels.found.labels == {"plan"} with input as {"kind": "type", "type": "CarePlan"}
+	labels.found.labels == {"somatisk", "legemidler"} with input as {"kind": "type", "type": "AllergyIntolerance"}
+	labels.found == {"labels": set(), "known": false} with input as {"kind": "type", "type": "Device"}
+	labels.found.labels == {"henvisning"} with input as {"kind": "focus", "type": "ServiceRequest"}
+	labels.found.labels == set() with input as {"kind": "focus", "type": "Condition"}
+	labels.found.labels == {"kriseplan"} with input as {"kind": "category", "type": "CarePlan", "system": "urn:oid:2.16.578.1.12.4.1.1.9602", "code": "A01-2"}
+	labels.found.labels == set() with input as {"kind": "category", "type": "Task", "system": "urn:oid:2.16.578.1.12.4.1.1.9602", "code": "A01-2"}
+}
+
+test_items if {
+	labels.found == {"labels": {"rus"}, "known": true} with input as {"kind": "item", "system": "alna-kartlegging", "code": "5.4"}
+	labels.found.known == false with input as {"kind": "item", "system": "alna-kartlegging", "code": "99"}
+	labels.found.known == false with input as {"kind": "item", "system": "ukjent", "code": "5.4"}
+}
+
+test_names if {
+	every n in ["OUS, TSB", "Psykisk helse og rus", "Rusteam Sagene", "LAR-poliklinikken", "Avrusning"] {
+		labels.found.labels == {"rus"} with input as {"kind": "name", "code": n}
+	}
+	every n in ["Rustad legesenter", "Sagene legekontor", "Larvik sykehus", "Virus og bakterier"] {
+		labels.found.labels == set() with input as {"kind": "name", "code": n}
+	}
+}
