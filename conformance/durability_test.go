@@ -92,19 +92,24 @@ func killLoop(t *testing.T, cycles int) {
 	w.checkMessages(t, c)
 }
 
-// ward is who takes part: the bydel that writes and receives, the hospital that sends.
+// ward is who takes part: the bydel that writes and receives, the hospital that sends. Each sender
+// has a person of its own, the bydel's Patients in the same order.
 type ward struct {
 	bydel, hospital *client
-	patient         string
+	patients        []string
 }
+
+var people = [senders]string{kariNIN, otherNIN, "25908830264", "17850170010"}
 
 func newWard(t *testing.T, s *server) *ward {
 	w := &ward{}
 	w.enter(t, s)
-	w.patient = w.bydel.create(patient(kariNIN))
-	own := w.hospital.create(patient(kariNIN))
-	w.hospital.create(consent(own, w.hospital.organization,
-		[]string{w.bydel.organization}, []string{w.hospital.organization}, []string{"logistikk", "samarbeid", "rus"}))
+	for _, nin := range people {
+		w.patients = append(w.patients, w.bydel.create(patient(nin)))
+		own := w.hospital.create(patient(nin))
+		w.hospital.create(consent(own, w.hospital.organization,
+			[]string{w.bydel.organization}, []string{w.hospital.organization}, []string{"logistikk", "samarbeid", "rus"}))
+	}
 	return w
 }
 
@@ -142,7 +147,7 @@ func (w *ward) storm(t *testing.T, c *chaos, cycle int, random *rand.Rand) {
 		wg.Go(func() { w.write(c, fmt.Sprintf("%d-%d", cycle, i), &acked, stop) })
 	}
 	for i := range senders {
-		wg.Go(func() { w.dispatch(c, fmt.Sprintf("%d-%d", cycle, i), &acked, stop) })
+		wg.Go(func() { w.dispatch(c, people[i], fmt.Sprintf("%d-%d", cycle, i), &acked, stop) })
 	}
 	for deadline := time.Now().Add(2 * time.Minute); acked.Load() < writesPerTurn+int64(random.IntN(100)); {
 		time.Sleep(time.Millisecond)
@@ -190,7 +195,7 @@ func (w *ward) write(c *chaos, name string, acked *atomic.Int64, stop chan struc
 	for n := 0; !stopped(stop); n++ {
 		one := write{tag: "w-" + name + "-" + strconv.Itoa(n)}
 		method, path := http.MethodPost, "/fhir/CarePlan"
-		body := carePlan(w.patient, one.tag, 2000)
+		body := carePlan(w.patients[0], one.tag, 2000)
 		if n%2 == 0 {
 			one.path = "CarePlan/" + w.bydel.herID + "-" + one.tag
 			method, path = http.MethodPut, "/fhir/"+one.path
@@ -221,7 +226,7 @@ func (w *ward) count(k *counter, acked *atomic.Int64) {
 	}
 	k.tried++
 	id := strings.TrimPrefix(k.path, "CarePlan/")
-	body := strings.Replace(carePlan(w.patient, "teller-"+strconv.Itoa(k.tried), 3000), "{", `{"id":"`+id+`",`, 1)
+	body := strings.Replace(carePlan(w.patients[0], "teller-"+strconv.Itoa(k.tried), 3000), "{", `{"id":"`+id+`",`, 1)
 	header := []string{}
 	if k.etag != "" {
 		header = []string{"If-Match", k.etag}
@@ -236,11 +241,11 @@ func (w *ward) count(k *counter, acked *atomic.Int64) {
 	acked.Add(1)
 }
 
-func (w *ward) dispatch(c *chaos, name string, acked *atomic.Int64, stop chan struct{}) {
+func (w *ward) dispatch(c *chaos, nin, name string, acked *atomic.Int64, stop chan struct{}) {
 	for n := 0; !stopped(stop); n++ {
 		m := &sent{msgID: fmt.Sprintf("m-%s-%d", name, n)}
 		m.place = "Sted-" + m.msgID + "."
-		m.document = admitted(m.msgID, w.hospital.herID, w.bydel.herID, kariNIN, m.place)
+		m.document = admitted(m.msgID, w.hospital.herID, w.bydel.herID, nin, m.place)
 		a, err := w.hospital.postMessage(m.document)
 		if m.acked = err == nil && a.status == http.StatusCreated; m.acked {
 			acked.Add(1)
@@ -357,18 +362,8 @@ func (w *ward) checkMessages(t *testing.T, c *chaos) {
 		time.Sleep(50 * time.Millisecond)
 	}
 	w.drain(t, w.bydel, func(d document) { delivered[d.msgID]++ })
-	next := "/fhir/Observation?_count=100&patient=" + w.patient
-	for next != "" {
-		a := w.bydel.must(http.StatusOK, http.MethodGet, strings.TrimPrefix(next, w.bydel.base), nil)
-		var found []map[string]any
-		found, next = entries(t, a.body)
-		for _, o := range found {
-			b, _ := json.Marshal(o)
-			if i := bytes.Index(b, []byte("Sted-")); i >= 0 {
-				word, _, _ := bytes.Cut(b[i:], []byte("."))
-				effects[strings.TrimPrefix(string(word), "Sted-")]++
-			}
-		}
+	for _, patient := range w.patients {
+		w.effects(t, patient, effects)
 	}
 	var lost, double int
 	for _, m := range c.messages {
@@ -384,6 +379,22 @@ func (w *ward) checkMessages(t *testing.T, c *chaos) {
 		}
 	}
 	t.Logf("messages %d, lost %d, double effects %d", len(c.messages), lost, double)
+}
+
+// effects counts the Observations that messages about a person became.
+func (w *ward) effects(t *testing.T, patient string, found map[string]int) {
+	for next := "/fhir/Observation?_count=100&patient=" + patient; next != ""; {
+		a := w.bydel.must(http.StatusOK, http.MethodGet, strings.TrimPrefix(next, w.bydel.base), nil)
+		var page []map[string]any
+		page, next = entries(t, a.body)
+		for _, o := range page {
+			b, _ := json.Marshal(o)
+			if i := bytes.Index(b, []byte("Sted-")); i >= 0 {
+				word, _, _ := bytes.Cut(b[i:], []byte("."))
+				found[strings.TrimPrefix(string(word), "Sted-")]++
+			}
+		}
+	}
 }
 
 // sameContent compares two resources less what the server sets: id and meta.

@@ -203,6 +203,9 @@ action_codes := {
 	"correct": {"contribute"},
 }
 
+# METADATA
+# title: Oppgitte handlinger
+# description: Handlingene en bestemmelse nevner (consentaction).
 actions(p) := {x |
 	some a in p.action
 	some x in action_codes[act(a)]

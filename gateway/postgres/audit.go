@@ -122,7 +122,7 @@ func queueLines(b *pgx.Batch, lines []line) {
 		recorded                                                            []time.Time
 		ids, parties, outcomes, results, interactions, policies, custodians []string
 		first, last                                                         []int32
-		tok                                                                 []int64
+		tok                                                                 = []int64{}
 		bodies                                                              [][]byte
 	)
 	for i := range lines {
