@@ -83,6 +83,7 @@ type Party struct {
 	Sector       Sector
 	Lovgrunnlag  Lovgrunnlag
 	Organization fhir.Reference // its entry in the directory
+	Above        []HERID        // parties that it is part of, upwards; a deny of one of them holds for it
 }
 
 // Kind tells what an Actor is.

@@ -44,6 +44,7 @@ type AuditEntry struct {
 	Actor       Actor
 	Party       Party // of the actor, as the directory had it
 	Person      PersonID
+	Alias       string // of the person towards the asking party: another party's has another; set by the store
 	Entities    []AuditEntity
 	Type        fhir.Type // what was asked for
 	Query       string    // canonical search, values of national identifiers left out

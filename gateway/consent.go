@@ -29,9 +29,10 @@ func (g *Gateway) register(ctx context.Context, tx Tx, who asked, w *written, r 
 		}
 	}
 	t := teams{tx: tx}
-	grants, issues := g.Normalizer.Grants(w.resource, r.Reference, who.party, who.Kind == Patient, w.dir,
+	dir := resolved{Directory: w.dir, addresses: make(map[string]Address)}
+	grants, issues := g.Normalizer.Grants(w.resource, r.Reference, who.party, who.Kind == Patient, dir,
 		func(ref fhir.Reference) (listed, current *fhir.Resource) {
-			current = t.read(ctx, ref)
+			current = t.read(ctx, ref, who.Party)
 			return current, current
 		})
 	if t.err != nil {
@@ -40,12 +41,28 @@ func (g *Gateway) register(ctx context.Context, tx Tx, who asked, w *written, r 
 	if faulty(issues) {
 		return Fault(op, Invalid, issues...)
 	}
-	if !t.ofParties(who.Party, grants) {
-		return Fault(op, Invalid, fhir.Issue{
-			Severity: "error", Type: "business-rule", Code: "consent.team-not-own", Expression: "Consent.provision.actor",
-		})
+	return tx.PutGrants(ctx, r.Person, r.Reference, grants, Basis{Addresses: dir.addresses, Teams: t.versions})
+}
+
+// resolved is a directory that remembers what references meant, or that gives back what they
+// meant before and nothing else.
+type resolved struct {
+	Directory
+	addresses map[string]Address
+	before    bool
+}
+
+// Resolve gives what the reference means, or meant.
+func (d resolved) Resolve(r fhir.Reference) (Address, bool) {
+	if d.before {
+		a, ok := d.addresses[r.String()]
+		return a, ok
 	}
-	return tx.PutGrants(ctx, r.Person, r.Reference, grants, t.versions)
+	a, ok := d.Directory.Resolve(r)
+	if ok {
+		d.addresses[r.String()] = a
+	}
+	return a, ok
 }
 
 // renormalise computes anew the grants of every Consent that rests on a CareTeam which has just
@@ -70,19 +87,15 @@ func (g *Gateway) renormalise(ctx context.Context, tx Tx, w *written) error {
 			return Failed("gateway.renormalise", Internal, errCustodianUnknown)
 		}
 		t := teams{tx: tx}
-		listedVersion := c.Team
-		grants, issues := g.Normalizer.Grants(consent, c.Consent, registrar, registrar.Sector == SectorPatient, dir,
+		then := resolved{Directory: dir, addresses: c.Basis.Addresses, before: true}
+		grants, issues := g.Normalizer.Grants(consent, c.Consent, registrar, registrar.Sector == SectorPatient, then,
 			func(ref fhir.Reference) (listed, current *fhir.Resource) {
-				current = t.read(ctx, ref)
-				if ref.ID != listedVersion.ID {
-					return current, current
+				for _, version := range c.Basis.Teams {
+					if version.ID == ref.ID {
+						return t.body(ctx, version), t.read(ctx, ref, c.Custodian)
+					}
 				}
-				if current == nil { // the team is gone: no member is active now
-					t.versions = append(t.versions, listedVersion)
-				} else {
-					t.versions[len(t.versions)-1] = listedVersion
-				}
-				return t.body(ctx, listedVersion), current
+				return nil, nil // not there when the Consent was stored
 			})
 		if t.err != nil {
 			return t.err
@@ -90,27 +103,31 @@ func (g *Gateway) renormalise(ctx context.Context, tx Tx, w *written) error {
 		if faulty(issues) { // it no longer stands: nothing of it permits
 			grants = slices.DeleteFunc(grants, func(g Grant) bool { return g.Effect == Allow })
 		}
-		if err := tx.PutGrants(ctx, c.Person, c.Consent, grants, t.versions); err != nil {
+		if err := tx.PutGrants(ctx, c.Person, c.Consent, grants, c.Basis); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// teams reads CareTeams for the Normalizer and remembers which versions it saw.
+// teams reads CareTeams for the Normalizer and remembers which versions it saw. A team of another
+// than the registering party is absent, whether it exists or not: the answer to a Consent must not
+// tell that a party has a team about somebody.
 type teams struct {
 	tx       Tx
 	versions []fhir.Reference
-	owners   []HERID
 	err      error
 }
 
-func (t *teams) read(ctx context.Context, ref fhir.Reference) *fhir.Resource {
+func (t *teams) read(ctx context.Context, ref fhir.Reference, registrar HERID) *fhir.Resource {
 	body, custodian, err := t.tx.Team(ctx, fhir.Reference{Type: "CareTeam", ID: ref.ID})
 	if err != nil {
 		if CodeOf(err) != NotFound {
 			t.err = err
 		}
+		return nil
+	}
+	if custodian != registrar {
 		return nil
 	}
 	res, err := fhir.Parse(body)
@@ -120,7 +137,6 @@ func (t *teams) read(ctx context.Context, ref fhir.Reference) *fhir.Resource {
 	}
 	version := res.Root().Get("meta", "versionId").Text()
 	t.versions = append(t.versions, fhir.Reference{Type: "CareTeam", ID: ref.ID, Version: version})
-	t.owners = append(t.owners, custodian)
 	return res
 }
 
@@ -137,19 +153,6 @@ func (t *teams) body(ctx context.Context, ref fhir.Reference) *fhir.Resource {
 		t.err = Failed("gateway.team", Internal, err)
 	}
 	return res
-}
-
-// ofParties tells whether every team belongs to the registering party or to a custodian named.
-func (t *teams) ofParties(registrar HERID, grants []Grant) bool {
-	for _, owner := range t.owners {
-		if owner == registrar {
-			continue
-		}
-		if !slices.ContainsFunc(grants, func(g Grant) bool { return slices.Contains(g.Custodians.Of, owner) }) {
-			return false
-		}
-	}
-	return true
 }
 
 func faulty(issues []fhir.Issue) bool {

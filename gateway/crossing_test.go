@@ -239,3 +239,79 @@ func TestGoneOnlyForWhoCouldRead(t *testing.T) {
 		}
 	}
 }
+
+// team is a CareTeam of the party's with these parties as members.
+func team(patient fhir.Reference, name string, members ...gateway.HERID) string {
+	var list []string
+	for _, m := range members {
+		list = append(list, `{"member":{"reference":"Organization/`+string(drift)+`-`+string(m)+`"}}`)
+	}
+	return `{"resourceType":"CareTeam","status":"active","name":"` + name + `","subject":{"reference":"` + patient.String() +
+		`"},"participant":[` + strings.Join(list, ",") + `]}`
+}
+
+func withID(body string, r fhir.Reference) string {
+	return strings.Replace(body, `{`, `{"id":"`+string(r.ID)+`",`, 1)
+}
+
+// Who is added to a team after the samtykke was given is not in it, whatever else is written later;
+// who is removed is out at once, and in again when back (DESIGN § 3, CareTeam).
+func TestLaterTeamMemberIsNotInTheConsent(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := w.patientOf(at(bydel), kari)
+	r := w.mustPost(at(bydel), plan(p, "a"))
+	one, two := w.mustPost(at(bydel), team(p, "En", gp)), w.mustPost(at(bydel), team(p, "To", gp, ous))
+	w.mustPost(at(bydel), consentNaming(p, []string{"plan"}, one, two))
+	sees := func(party gateway.HERID, want bool, when string) {
+		t.Helper()
+		if _, err := w.read(at(party), r); (err == nil) != want {
+			t.Errorf("%s: %s reads = %v (%v), want %v", when, party, err == nil, err, want)
+		}
+	}
+	change := func(ref fhir.Reference, name string, members ...gateway.HERID) {
+		t.Helper()
+		_, err := w.put(at(bydel), withID(team(p, name, members...), ref), "")
+		must(t, err)
+	}
+	sees(ous, true, "as listed")
+	sees(sosial, false, "as listed")
+	change(two, "To", gp, ous, sosial)
+	sees(sosial, false, "added later")
+	change(one, "En, nytt navn", gp)
+	sees(sosial, false, "added later, and the other team written")
+	change(two, "To", gp)
+	sees(ous, false, "removed")
+	change(two, "To", gp, ous)
+	sees(ous, true, "back again")
+	sees(gp, true, "never gone")
+}
+
+// What a reference meant when the samtykke was stored is what it means: who owns the directory
+// entry cannot turn it into somebody else (DESIGN § 3, In FHIR R4).
+func TestDirectoryEditDoesNotWidenAConsent(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := w.patientOf(at(bydel), kari)
+	r := w.mustPost(at(bydel), plan(p, "a"))
+	crew := w.mustPost(at(bydel), team(p, "En", gp))
+	roleOf := func(party gateway.HERID) string {
+		return `{"resourceType":"PractitionerRole","organization":{"reference":"Organization/` + string(drift) + `-` + string(party) +
+			`"},"code":[{"coding":[{"system":"urn:oid:2.16.578.1.12.4.1.1.9060","code":"lege"}]}]}`
+	}
+	role := w.mustPost(at(sosial), roleOf(sosial))
+	w.mustPost(at(bydel), consentNaming(p, []string{"plan"}, role, crew))
+	if _, err := w.read(at(sosial), r); err != nil {
+		t.Fatalf("the role as named: %v", err)
+	}
+	_, err := w.put(at(sosial), withID(roleOf(ous), role), "")
+	must(t, err)
+	_, err = w.put(at(bydel), withID(team(p, "En, nytt navn", gp), crew), "")
+	must(t, err)
+	if _, err := w.read(at(ous), r); gateway.CodeOf(err) != gateway.NotFound {
+		t.Fatalf("an edit of the directory widened the consent: %v", err)
+	}
+	if _, err := w.read(at(sosial), r); err != nil {
+		t.Fatalf("whom the samtykke named is still named: %v", err)
+	}
+}

@@ -148,11 +148,10 @@ type Tx interface {
 	// whose national identifier changes takes its own custodian's records to the new person, and
 	// both epochs rise.
 	Put(ctx context.Context, p Permit, d Draft) (Record, error)
-	// PutGrants replaces the grants of a Consent by those of its new version, keeps the CareTeam
-	// versions it was stored with, and raises the person's epoch.
-	PutGrants(ctx context.Context, person PersonID, consent fhir.Reference, grants []Grant, teams []fhir.Reference) error
-	// ConsentsNaming lists Consents whose grants rest on the CareTeam, with the version of the
-	// team listed when each was stored.
+	// PutGrants replaces the grants of a Consent by those of its new version, keeps what it was
+	// resolved against, and raises the person's epoch.
+	PutGrants(ctx context.Context, person PersonID, consent fhir.Reference, grants []Grant, basis Basis) error
+	// ConsentsNaming lists Consents whose grants rest on the CareTeam, each once.
 	ConsentsNaming(ctx context.Context, team fhir.Reference) ([]StoredConsent, error)
 	// Team reads a CareTeam for resolving grants; a zero Version is the current one.
 	Team(ctx context.Context, r fhir.Reference) (body []byte, custodian HERID, err error)
@@ -161,11 +160,18 @@ type Tx interface {
 	Exchange
 }
 
+// Basis is what a Consent was resolved against when its version was stored: what its references
+// meant, and which versions of CareTeams it saw. Later edits of either never widen it.
+type Basis struct {
+	Addresses map[string]Address // by reference, as written
+	Teams     []fhir.Reference   // with Version
+}
+
 // StoredConsent is a Consent that must be normalised anew because a CareTeam changed.
 type StoredConsent struct {
 	Consent   fhir.Reference // with Version
 	Person    PersonID
 	Custodian HERID
 	Body      []byte
-	Team      fhir.Reference // with the Version listed when the Consent was stored
+	Basis     Basis
 }

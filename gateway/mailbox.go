@@ -84,7 +84,7 @@ func listed(e Envelope) Listed {
 
 // shown tells whether something of the message may be fetched now.
 func (g *Gateway) shown(ctx context.Context, v View, dir Directory, e Envelope) (bool, error) {
-	if e.AppRec || e.Key != 0 {
+	if e.AppRec || e.Fetched != nil {
 		return true, nil
 	}
 	o, err := g.open(ctx, v, dir, e)

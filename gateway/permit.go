@@ -56,7 +56,7 @@ func (g *Gateway) personOf(ctx context.Context, v View, party HERID, n NIN) (Per
 // permit asks the Decider and wraps the answer. A denial is a permit that reaches nothing, so
 // that what is denied runs the same statements as what is not there; an error is a refusal.
 func (g *Gateway) permit(ctx context.Context, who asked, code InteractionCode, q Question) (Permit, error) {
-	q.Actor, q.Party, q.Own, q.Now = who.Actor, who.party, who.own, g.Clock()
+	q.Actor, q.Party, q.Parts, q.Own, q.Now = who.Actor, who.party, who.party.Above, who.own, g.Clock()
 	if who.attested != 0 && q.Facts.Person != who.attested {
 		q.Facts = Facts{} // a token bound to one patient brings no other person's grants
 	}

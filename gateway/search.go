@@ -39,17 +39,7 @@ func (g *Gateway) search(ctx context.Context, a Actor, in Interaction) (Outcome,
 			return err
 		}
 		out = Outcome{Release: Release{body: page.bytes()}}
-		if len(rows.entries) == 0 {
-			entry, err := g.entry(who, in.Code, Released, 0)
-			if err != nil {
-				return err
-			}
-			rows.entries = []AuditEntry{entry}
-		}
-		for i := range rows.entries {
-			rows.entries[i].Type, rows.entries[i].Query = in.Target.Type, in.Search.Canonical
-		}
-		return nil
+		return g.asQuestion(who, in, &rows)
 	})
 	if err != nil {
 		return Outcome{}, err
@@ -60,6 +50,27 @@ func (g *Gateway) search(ctx context.Context, a Actor, in Interaction) (Outcome,
 		}
 	}
 	return out, nil
+}
+
+// asQuestion puts the search itself into the ledger. It stands beside releases of the asker's own
+// records, or else in an entry of its own: a custodian reads what left of its records, not what
+// else was asked for.
+func (g *Gateway) asQuestion(who asked, in Interaction, rows *released) error {
+	told := false
+	for i := range rows.entries {
+		e := &rows.entries[i]
+		e.Type = in.Target.Type
+		if e.Entities[0].Custodian == who.party.ID {
+			e.Query, told = in.Search.Canonical, true
+		}
+	}
+	if told {
+		return nil
+	}
+	e, err := g.entry(who, in.Code, Released, 0)
+	e.Type, e.Query = in.Target.Type, in.Search.Canonical
+	rows.entries = append(rows.entries, e)
+	return err
 }
 
 // found is what the store gave for a search, and the permit it gave it for.

@@ -202,8 +202,17 @@ func activity(label, canary string) string {
 		"detail":{"status":"in-progress","description":"kanari-%s-%s"}}`, label, label, canary)
 }
 
-// consentOf is a samtykke: labels, recipients, twelve months.
+// consentOf is a samtykke to parties: labels, recipients, twelve months.
 func consentOf(patient fhir.Reference, labels []string, recipients ...gateway.HERID) string {
+	refs := make([]fhir.Reference, 0, len(recipients))
+	for _, r := range recipients {
+		refs = append(refs, fhir.Reference{Type: "Organization", ID: fhir.ID(drift + "-" + r)})
+	}
+	return consentNaming(patient, labels, refs...)
+}
+
+// consentNaming is a samtykke to whatever the references mean.
+func consentNaming(patient fhir.Reference, labels []string, recipients ...fhir.Reference) string {
 	provision := map[string]any{
 		"type":   "permit",
 		"period": map[string]string{"start": "2026-11-01", "end": "2027-10-31"},
@@ -213,7 +222,10 @@ func consentOf(patient fhir.Reference, labels []string, recipients ...gateway.HE
 		codings = append(codings, map[string]string{"system": gateway.LabelSystem, "code": l})
 	}
 	for _, r := range recipients {
-		actors = append(actors, actor("IRCP", r))
+		actors = append(actors, map[string]any{
+			"role":      coded("http://terminology.hl7.org/CodeSystem/v3-ParticipationType", "IRCP"),
+			"reference": map[string]string{"reference": r.String()},
+		})
 	}
 	provision["securityLabel"], provision["actor"] = codings, actors
 	raw, _ := json.Marshal(map[string]any{
@@ -225,13 +237,6 @@ func consentOf(patient fhir.Reference, labels []string, recipients ...gateway.HE
 		"provision":  provision,
 	})
 	return string(raw)
-}
-
-func actor(role string, party gateway.HERID) map[string]any {
-	return map[string]any{
-		"role":      coded("http://terminology.hl7.org/CodeSystem/v3-ParticipationType", role),
-		"reference": map[string]string{"reference": fmt.Sprintf("Organization/%s-%s", drift, party)},
-	}
 }
 
 func coded(system, code string) map[string]any {

@@ -276,7 +276,7 @@ func (g *Gateway) delete(ctx context.Context, who asked, p Permit, in Interactio
 		w := &written{draft: d}
 		switch ref.Type {
 		case "Consent":
-			err = tx.PutGrants(ctx, current.Person, ref, nil, nil)
+			err = tx.PutGrants(ctx, current.Person, ref, nil, Basis{})
 		case "CareTeam":
 			err = g.renormalise(ctx, tx, w)
 		}
@@ -310,9 +310,10 @@ func accepted(r Record, body []byte, created bool) Outcome {
 }
 
 // ownPrefix tells whether a client may choose the id: its own HER-id and a hyphen first (DESIGN § 5).
+// Patients share a party, and a taken id would tell one of another: they choose none.
 func ownPrefix(who asked, id fhir.ID) bool {
 	prefix := string(who.Party) + "-"
-	return who.Party != "" && len(id) > len(prefix) && string(id[:len(prefix)]) == prefix
+	return who.Kind != Patient && who.Party != "" && len(id) > len(prefix) && string(id[:len(prefix)]) == prefix
 }
 
 // queues tells whether a Communication asks to be sent as a message (DESIGN § 5, Sending over FHIR).

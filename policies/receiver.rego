@@ -310,17 +310,25 @@ expanded(k, a) := a.parts if k != "HealthcareService"
 # METADATA
 # title: Team i et forbud
 # description: Enhver som er eller var medlem; et team som ikke kan leses helt, er alle (pbrl. § 5-3).
-team_struck(ref) if not is_object(input.teams[ref].listed)
-
-team_struck(ref) if not is_object(input.teams[ref].current)
+team_struck(ref) if not whole_team(ref)
 
 team_struck(ref) if {
-	count([m | some m in members(ref); not kind(m.member.reference) in {"Patient", "RelatedPerson"}]) == 0
+	count([m | some m in members(ref); not kind(member_reference(m)) in {"Patient", "RelatedPerson"}]) == 0
 }
 
 team_struck(ref) if {
 	some m in members(ref)
 	member_struck(m)
+}
+
+# METADATA
+# title: Helt team
+# description: Begge utgavene er der, og har medlemmer (pbrl. § 5-3).
+whole_team(ref) if {
+	every version in ["listed", "current"] {
+		is_array(input.teams[ref][version].participant)
+		count(input.teams[ref][version].participant) > 0
+	}
 }
 
 # METADATA
@@ -334,22 +342,34 @@ members(ref) := [m |
 # METADATA
 # title: Medlem som rammes
 # description: Et medlem som ikke kan slås opp, er alle (pbrl. § 5-3).
-member_struck(m) if not is_string(m.member.reference)
-
 member_struck(m) if {
-	not kind(m.member.reference) in {"Patient", "RelatedPerson"}
-	struck(m.member.reference, on_behalf(m))
+	not kind(member_reference(m)) in {"Patient", "RelatedPerson"}
+	struck(member_reference(m), on_behalf(m))
 }
+
+# METADATA
+# title: Medlemmets referanse
+# description: Tom når den ikke lar seg lese; den er da alle (pbrl. § 5-3).
+member_reference(m) := m.member.reference if {
+	is_string(m.member.reference)
+} else := ""
 
 # METADATA
 # title: På vegne av
 # description: Virksomheten medlemmet er med for, med delene sine (pbrl. § 5-3).
 default on_behalf(_) := set()
 
-on_behalf(m) := parties(m.onBehalfOf.reference) if party(m.onBehalfOf.reference)
+on_behalf(m) := parties(behalf_reference(m)) if party(behalf_reference(m))
+
+# METADATA
+# title: Referansen i onBehalfOf
+# description: Tom når den ikke lar seg lese; medlemmet er da alle (pbrl. § 5-3).
+behalf_reference(m) := m.onBehalfOf.reference if {
+	is_string(m.onBehalfOf.reference)
+} else := ""
 
 member_struck(m) if {
-	kind(m.member.reference) == "Practitioner"
+	kind(member_reference(m)) == "Practitioner"
 	m.onBehalfOf
-	not party(m.onBehalfOf.reference)
+	not party(behalf_reference(m))
 }

@@ -378,14 +378,23 @@ not_unclassified(chain, "uklassifisert") if {
 #   forbyr alt (hpl. § 21, pbrl. § 5-3, pjl. § 17).
 denied := all_labels if {
 	some c in input.consents
-	reading.status(c) != "closed"
-	not reading.sound(c)
+	not readable(c)
 } else := {l |
 	some c in input.consents
 	reading.status(c) == "active"
 	some chain in reading.denies(c)
 	denies(c, chain)
 	some l in taken(chain)
+}
+
+# METADATA
+# title: Lesbart eller ute av bruk
+# description: Et samtykke som ikke gjelder, trenger ikke være lesbart; ethvert annet må være det (hpl. § 21).
+readable(c) if reading.status(c) == "closed"
+
+readable(c) if {
+	reading.status(c) == "active"
+	reading.sound(c)
 }
 
 # METADATA

@@ -189,7 +189,7 @@ func measure(b *testing.B, work string, thin, sluse func(r *rig) func(n int) (*h
 		one  func(*rig) func(int) (*http.Request, error)
 	}{{"thin", r.thin, thin}, {"sluse", r.sluse, sluse}} {
 		b.Run(s.name, func(b *testing.B) {
-			f := load(b, []int{s.p.cmd.Process.Pid, r.postgres}, s.one(r), want)
+			f := load(b, s.p.cmd.Process.Pid, r.postgres, s.one(r), want)
 			figures = append(figures, struct {
 				work, server string
 				figure
@@ -262,7 +262,8 @@ func report(w io.Writer) {
 		if share < budgets[work] {
 			verdict = "OVER"
 		}
-		fmt.Fprintf(w, "%-30s sluse %6.0f/s %5d µs CPU | thin %6.0f/s %5d µs CPU | %3.0f %% of thin, budget %.0f %%: %s\n",
-			work, sluse.perSecond, sluse.cpu.Microseconds(), thin.perSecond, thin.cpu.Microseconds(), 100*share, 100*budgets[work], verdict)
+		fmt.Fprintf(w, "%-30s sluse %6.0f/s, CPU %5d + PostgreSQL %5d µs | thin %6.0f/s, CPU %5d + %5d µs | %3.0f %% of thin, budget %.0f %%: %s\n",
+			work, sluse.perSecond, sluse.server.Microseconds(), sluse.postgres.Microseconds(),
+			thin.perSecond, thin.server.Microseconds(), thin.postgres.Microseconds(), 100*share, 100*budgets[work], verdict)
 	}
 }

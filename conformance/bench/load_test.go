@@ -105,20 +105,32 @@ func (p *process) postgres() (pid int, socket string, err error) {
 	return pid, lines[4], err
 }
 
-// consumed is the CPU time of a process and of all below it, those that have ended included.
-func consumed(pid int) time.Duration {
+// times of a process as /proc tells: its own CPU time, and that of children that have ended.
+func times(pid int) (own, ended time.Duration) {
 	const tick = 10 * time.Millisecond // USER_HZ is 100 on Linux
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
-		return 0
+		return 0, 0
 	}
 	_, rest, _ := strings.Cut(string(b), ") ")
 	fields := strings.Fields(rest)
-	var total time.Duration
-	for _, i := range []int{11, 12, 13, 14} { // utime stime cutime cstime
+	at := func(i int) time.Duration {
 		n, _ := strconv.Atoi(fields[i])
-		total += time.Duration(n) * tick
+		return time.Duration(n) * tick
 	}
+	return at(11) + at(12), at(13) + at(14) // utime stime, cutime cstime
+}
+
+// ownCPU is the CPU time of one process.
+func ownCPU(pid int) time.Duration {
+	own, _ := times(pid)
+	return own
+}
+
+// consumed is the CPU time of a process and of all below it, those that have ended included.
+func consumed(pid int) time.Duration {
+	own, ended := times(pid)
+	total := own + ended
 	children, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
 	for _, child := range strings.Fields(string(children)) {
 		if n, err := strconv.Atoi(child); err == nil {
@@ -131,14 +143,15 @@ func consumed(pid int) time.Duration {
 // figure is what one benchmark measured.
 type figure struct {
 	perSecond float64
-	cpu       time.Duration // of server and PostgreSQL, for each request
+	server    time.Duration // CPU of the server's own process, for each request
+	postgres  time.Duration // CPU of PostgreSQL, for each request
 }
 
-// load sends b.N requests with eight clients and reports rate and server CPU for each.
-func load(b *testing.B, pids []int, one func(n int) (*http.Request, error), want int) figure {
+// load sends b.N requests with eight clients and reports rate and CPU of server and PostgreSQL.
+func load(b *testing.B, server, postgres int, one func(n int) (*http.Request, error), want int) figure {
 	b.Helper()
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: clients}}
-	before := cpuOf(pids)
+	serverBefore, postgresBefore := ownCPU(server), consumed(postgres)
 	var next, failed atomic.Int64
 	var first atomic.Value
 	var wg sync.WaitGroup
@@ -160,17 +173,12 @@ func load(b *testing.B, pids []int, one func(n int) (*http.Request, error), want
 	if n := failed.Load(); n > 0 {
 		b.Fatalf("%d of %d requests failed, the first with %v", n, b.N, first.Load())
 	}
-	f := figure{float64(b.N) / took.Seconds(), (cpuOf(pids) - before) / time.Duration(b.N)}
+	n := time.Duration(b.N)
+	f := figure{float64(b.N) / took.Seconds(), (ownCPU(server) - serverBefore) / n, (consumed(postgres) - postgresBefore) / n}
 	b.ReportMetric(f.perSecond, "req/s")
-	b.ReportMetric(float64(f.cpu.Microseconds()), "server-cpu-µs/req")
+	b.ReportMetric(float64(f.server.Microseconds()), "server-cpu-µs/req")
+	b.ReportMetric(float64(f.postgres.Microseconds()), "postgres-cpu-µs/req")
 	return f
-}
-
-func cpuOf(pids []int) (total time.Duration) {
-	for _, pid := range pids {
-		total += consumed(pid)
-	}
-	return total
 }
 
 func once(client *http.Client, one func(int) (*http.Request, error), n, want int) error {

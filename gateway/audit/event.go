@@ -84,6 +84,9 @@ func (s Source) Render(e gateway.AuditEntry) ([]byte, error) {
 	if s.Site == "" {
 		return nil, fmt.Errorf("audit: the source has no site")
 	}
+	if e.Person != 0 && e.Alias == "" {
+		return nil, fmt.Errorf("audit: an entry about a person without an alias")
+	}
 	if e.ID == "" || e.Recorded.IsZero() || e.Interaction == "" {
 		return nil, fmt.Errorf("audit: an entry without id, time or interaction")
 	}
@@ -121,7 +124,7 @@ func (s Source) Render(e gateway.AuditEntry) ([]byte, error) {
 		v.PurposeOfEvent = []concept{{Coding: []coding{{System: systemActReason, Code: string(e.Actor.Purpose)}}}}
 	}
 	if e.Person != 0 {
-		v.Extension = append(v.Extension, extension{URL: extensionPatient, Reference: &reference{Identifier: person(e.Person)}})
+		v.Extension = append(v.Extension, extension{URL: extensionPatient, Reference: &reference{Identifier: person(e)}})
 	}
 	if e.Actor.Reason != "" {
 		v.Extension = append(v.Extension, extension{URL: extensionRelation, Extension: []extension{
@@ -200,7 +203,7 @@ func entities(e gateway.AuditEntry) []entity {
 	var list []entity
 	if e.Person != 0 {
 		list = append(list, entity{
-			What: &reference{Identifier: person(e.Person)},
+			What: &reference{Identifier: person(e)},
 			Type: &coding{System: systemEntityType, Code: "1", Display: "Person"}, Role: &coding{System: systemEntityRole, Code: "1", Display: "Patient"},
 		})
 	}
@@ -258,6 +261,6 @@ func basis(c gateway.Citation) extension {
 	return x
 }
 
-func person(id gateway.PersonID) *identifier {
-	return &identifier{systemPerson, fmt.Sprint(int64(id))}
+func person(e gateway.AuditEntry) *identifier {
+	return &identifier{systemPerson, e.Alias}
 }

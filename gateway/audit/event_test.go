@@ -34,7 +34,7 @@ func entry(t *testing.T) gateway.AuditEntry {
 			ID: "8140006", Name: "Oslo universitetssykehus, TSB", Sector: gateway.SectorHF,
 			Organization: fhir.Reference{Type: "Organization", ID: "80001010-ous-tsb"},
 		},
-		Person: 42,
+		Person: 42, Alias: "a1b2c3d4e5f60718",
 		Entities: []gateway.AuditEntity{{
 			Record: fhir.Reference{Type: "CarePlan", ID: "8a1", Version: "v7"}, Custodian: "8140001", Withheld: gateway.Okonomi,
 			Citations: []gateway.Citation{{

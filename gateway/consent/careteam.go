@@ -135,7 +135,9 @@ func (r *resolver) everybody(listed, current *fhir.Resource) (out []slice, all b
 	}
 	members := 0
 	for _, t := range []*fhir.Resource{listed, current} {
-		for _, p := range t.Root().Get("participant").Items() {
+		participants := t.Root().Get("participant").Items()
+		all = all || len(participants) == 0
+		for _, p := range participants {
 			found, skip := r.member(p, true, nil)
 			if skip {
 				continue

@@ -52,7 +52,7 @@ func TestPolicies(t *testing.T) {
 	store := inmem.NewFromObject(data)
 	coverage := cover.New()
 	err = storage.Txn(ctx, store, storage.TransactionParams{}, func(txn storage.Transaction) error {
-		results, err := tester.NewRunner().SetStore(store).SetCoverageQueryTracer(coverage).SetModules(modules).SetTimeout(2 * time.Minute).RunTests(ctx, txn)
+		results, err := tester.NewRunner().SetStore(store).SetCoverageQueryTracer(coverage).SetModules(modules).SetTimeout(2*time.Minute).RunTests(ctx, txn)
 		if err != nil {
 			return err
 		}

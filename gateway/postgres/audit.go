@@ -24,6 +24,7 @@ type line struct {
 // line renders an entry outside any transaction.
 func (s *Store) line(op string, e gateway.AuditEntry) (line, error) {
 	e.Recorded = e.Recorded.UTC().Truncate(time.Microsecond)
+	e.Alias = s.keys.alias(e.Party.ID, e.Person)
 	event, err := s.source.Render(e)
 	if err != nil {
 		return line{}, gateway.Failed(op, gateway.Internal, err)

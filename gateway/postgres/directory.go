@@ -243,6 +243,7 @@ func newListing(revision int64, at time.Time, list []address) *listing {
 		if p := b.partyOf(a); p != nil {
 			l.parties[a.her] = gateway.Party{
 				ID: p.her, OrgNumber: p.orgnr, Name: p.display, Sector: p.sector, Lovgrunnlag: p.lovgrunnlag, Organization: p.name,
+				Above: b.above(p),
 			}
 		}
 	}
@@ -307,6 +308,20 @@ func (b *builder) means(a *address) (gateway.Address, bool) {
 		return out, party != nil && (out.Practitioner != "" || out.Role != "")
 	}
 	return gateway.Address{}, false
+}
+
+// above lists the parties that a party is part of, however high.
+func (b *builder) above(a *address) []gateway.HERID {
+	var out []gateway.HERID
+	for range 32 {
+		if a = b.byName[a.parent]; a == nil {
+			break
+		}
+		if a.isParty() {
+			out = append(out, a.her)
+		}
+	}
+	return out
 }
 
 // below lists the parties that are part of an organisation, however deep.

@@ -2,19 +2,29 @@ package postgres
 
 import (
 	"context"
+	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
 )
 
-// explaining shows the plan of each query that runs through it, as it runs.
+// explaining shows the plan of each query that runs through it: the one made once for whatever
+// values, as a cached statement has it.
 type explaining struct {
 	querier
 	plans []string
 }
 
 func (e *explaining) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
-	rows, err := e.querier.Query(ctx, `explain (analyze, costs off) `+sql, args...)
+	name := "explained_" + strconv.Itoa(len(e.plans))
+	if _, err := e.Exec(ctx, `prepare `+name+` as `+sql); err != nil {
+		return nil, err
+	}
+	places := make([]string, len(args))
+	for i := range args {
+		places[i] = "$" + strconv.Itoa(i+1)
+	}
+	rows, err := e.querier.Query(ctx, `explain (costs off) execute `+name+`(`+strings.Join(places, ", ")+`)`, append([]any{pgx.QueryExecModeSimpleProtocol}, args...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -23,5 +33,8 @@ func (e *explaining) Query(ctx context.Context, sql string, args ...any) (pgx.Ro
 		return nil, err
 	}
 	e.plans = append(e.plans, strings.Join(lines, "\n"))
+	if _, err := e.Exec(ctx, `deallocate `+name); err != nil {
+		return nil, err
+	}
 	return e.querier.Query(ctx, sql, args...)
 }

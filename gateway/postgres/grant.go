@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"slices"
 
@@ -20,7 +21,7 @@ const (
 t as (delete from consent_team where consent = $1)
 delete from consent_grants where consent = $1`
 
-	keepGrantsSQL = `insert into consent_grants (consent, version, person, grants) values ($1, $2, $3, $4)`
+	keepGrantsSQL = `insert into consent_grants (consent, version, person, grants, basis) values ($1, $2, $3, $4, $5)`
 
 	keepTeamsSQL = `insert into consent_team (consent, team, version)
 select $1, v.team, v.version from unnest($2::text[], $3::text[]) as v(team, version) on conflict do nothing`
@@ -38,9 +39,9 @@ on conflict (person) do update set epoch = epoch.epoch + 1`
 	keepEpochSQL = `update epoch set grants = $2 where person = $1`
 )
 
-// PutGrants replaces the grants of a Consent by those of its new version, keeps the CareTeam
-// versions it was stored with, and raises the person's epoch; that of an earlier person too.
-func (t *Tx) PutGrants(ctx context.Context, person gateway.PersonID, consent fhir.Reference, grants []gateway.Grant, teams []fhir.Reference) error {
+// PutGrants replaces the grants of a Consent by those of its new version, keeps what it was
+// resolved against, and raises the person's epoch; that of an earlier person too.
+func (t *Tx) PutGrants(ctx context.Context, person gateway.PersonID, consent fhir.Reference, grants []gateway.Grant, basis gateway.Basis) error {
 	const op = "postgres.putgrants"
 	var was gateway.PersonID
 	err := t.tx.QueryRow(ctx, oldGrantsSQL, string(consent.ID)).Scan(&was)
@@ -54,15 +55,19 @@ func (t *Tx) PutGrants(ctx context.Context, person gateway.PersonID, consent fhi
 	if err != nil {
 		return gateway.Failed(op, gateway.Internal, err)
 	}
+	resolved, err := json.Marshal(basis)
+	if err != nil {
+		return gateway.Failed(op, gateway.Internal, err)
+	}
 	var b pgx.Batch
 	b.Queue(clearGrantsSQL, string(consent.ID))
-	if person > 0 && len(grants)+len(teams) > 0 {
-		b.Queue(keepGrantsSQL, string(consent.ID), consent.Version, int64(person), compress(stored))
+	if person > 0 && len(grants)+len(basis.Teams) > 0 {
+		b.Queue(keepGrantsSQL, string(consent.ID), consent.Version, int64(person), compress(stored), compress(resolved))
 		for i := range grants {
 			queueGrant(&b, person, consent, &grants[i])
 		}
 		var ids, versions []string
-		for _, team := range teams {
+		for _, team := range basis.Teams {
 			ids, versions = append(ids, string(team.ID)), append(versions, team.Version)
 		}
 		b.Queue(keepTeamsSQL, string(consent.ID), ids, versions)
@@ -129,8 +134,9 @@ func (t *Tx) raise(ctx context.Context, op string, persons ...gateway.PersonID) 
 	return nil
 }
 
-const consentsNamingSQL = `select r.id, r.version, coalesce(r.person, 0), r.custodian, r.body, t.version
+const consentsNamingSQL = `select r.id, r.version, coalesce(r.person, 0), r.custodian, r.body, g.basis
 from consent_team t
+join consent_grants g on g.consent = t.consent
 join resource r on r.type = 'Consent' and r.id = t.consent and not r.deleted
 where t.team = $1 order by r.id`
 
@@ -142,16 +148,19 @@ func (t *Tx) ConsentsNaming(ctx context.Context, team fhir.Reference) ([]gateway
 		return nil, failure(op, err)
 	}
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (gateway.StoredConsent, error) {
-		c := gateway.StoredConsent{
-			Consent: fhir.Reference{Type: "Consent"}, Team: fhir.Reference{Type: team.Type, ID: team.ID},
-		}
-		var stored []byte
-		if err := row.Scan(&c.Consent.ID, &c.Consent.Version, &c.Person, &c.Custodian, &stored, &c.Team.Version); err != nil {
+		c := gateway.StoredConsent{Consent: fhir.Reference{Type: "Consent"}}
+		var stored, basis []byte
+		if err := row.Scan(&c.Consent.ID, &c.Consent.Version, &c.Person, &c.Custodian, &stored, &basis); err != nil {
 			return c, err
 		}
 		var err error
-		c.Body, err = expand(op, stored)
-		return c, err
+		if c.Body, err = expand(op, stored); err != nil {
+			return c, err
+		}
+		if basis, err = expand(op, basis); err != nil {
+			return c, err
+		}
+		return c, json.Unmarshal(basis, &c.Basis)
 	})
 	return list, failure(op, err)
 }

@@ -4,7 +4,9 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
+	"fmt"
 	"hash"
+	"strconv"
 	"sync"
 
 	"github.com/sluse/sluse/gateway"
@@ -56,4 +58,13 @@ func (k keyring) token(parts ...string) int64 {
 	m.Write(buf)
 	var sum [sha256.Size]byte
 	return int64(binary.BigEndian.Uint64(m.Sum(sum[:0]))) //nolint:gosec // all 64 bits are wanted
+}
+
+// alias names a person towards one party. The ledger is read by several parties: a number of ours
+// would tell them that they speak of the same person, and how many persons came before her.
+func (k keyring) alias(party gateway.HERID, person gateway.PersonID) string {
+	if person == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%016x", uint64(k.token("alias", string(party), strconv.FormatInt(int64(person), 10)))) //nolint:gosec // all 64 bits are wanted
 }

@@ -120,7 +120,7 @@ func TestChangedNumberMovesOwnRecords(t *testing.T) {
 	grant := gateway.Grant{Consent: consent.Reference, Path: "Consent.provision", Effect: gateway.Allow, Labels: gateway.Plan,
 		Recipients: gateway.Only[gateway.Recipient]("p:300"), Custodians: gateway.Only[gateway.HERID]("100"), Start: start.Add(-1), End: start.Add(1e12)}
 	if err := b.tx(func(tx *Tx) error {
-		return tx.PutGrants(b.ctx, consent.Person, consent.Reference, []gateway.Grant{grant}, nil)
+		return tx.PutGrants(b.ctx, consent.Person, consent.Reference, []gateway.Grant{grant}, gateway.Basis{})
 	}); err != nil {
 		t.Fatal(err)
 	}

@@ -50,7 +50,7 @@ func (b *bench) plant(r gateway.Record, grants []gateway.Grant, own gateway.HERI
 	}
 	if err := b.tx(func(t *Tx) error {
 		for c, list := range byConsent {
-			if err := t.PutGrants(b.ctx, r.Person, c, list, nil); err != nil {
+			if err := t.PutGrants(b.ctx, r.Person, c, list, gateway.Basis{}); err != nil {
 				return err
 			}
 		}

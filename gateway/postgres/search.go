@@ -14,9 +14,9 @@ type query struct {
 	*scoped
 	keys       keyring
 	conditions []string // all must hold
-	ids        string   // place of the ids of _id
+	ids        string   // source of the rows of _id
 	tokens     string   // predicate of the most selective token, for the GIN index
-	named      string   // common table of rids found by a text prefix
+	named      string   // source of the rids found by a text prefix
 	order      order_
 	after      string // keyset predicate
 	limit      string
@@ -111,7 +111,7 @@ func (v *view) page(ctx context.Context, op string, scope gateway.Scope, t fhir.
 	var body string
 	switch {
 	case q.ids != "":
-		body = q.directSQL(`r.type = ` + q.typed() + ` and r.id = any(` + q.ids + `)`)
+		body = q.keyedSQL(q.ids, `true`)
 	case driven:
 		body = q.directSQL(`r.type = ` + q.typed())
 	case q.tokens != "":
@@ -202,8 +202,12 @@ func (q *query) compile(op string, conditions []gateway.Condition, choose bool) 
 		c := &conditions[i]
 		switch {
 		case c.Param.Name == "_id":
-			q.ids = q.args.bind(idsOf(c)) + "::text[]"
-			q.conditions = append(q.conditions, `r.id = any(`+q.ids+`)`)
+			if q.ids != "" {
+				q.conditions = append(q.conditions, `r.id = any(`+q.args.bind(idsOf(c))+`::text[])`)
+				continue
+			}
+			q.ids = `(select distinct i.id from unnest(` + q.args.bind(idsOf(c)) + `::text[]) as i(id)) n
+  cross join lateral (select r.* from resource r where r.type = ` + q.typed() + ` and r.id = n.id offset 0) r`
 		case c.Param.Name == "_lastUpdated":
 			q.conditions = append(q.conditions, q.datesSQL(c, `r.updated`, `(r.updated + interval '1 microsecond')`))
 		case c.Param.Type == fhir.Token || c.Param.Type == fhir.ReferenceParam || c.Param.Type == fhir.Uri:

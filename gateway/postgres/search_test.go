@@ -214,16 +214,16 @@ func TestPlansNeedNoStatistics(t *testing.T) {
 	status := param("status", fhir.Token, gateway.Operand{AnySystem: true, Code: "ready"})
 	newest := gateway.Sort{Descending: true}
 	for _, c := range []struct {
-		name, index string
-		person      gateway.PersonID
-		s           gateway.Search
+		name, index, way string
+		person           gateway.PersonID
+		s                gateway.Search
 	}{
-		{"patient", "resource_person", 7, gateway.Search{Sort: newest, Conditions: []gateway.Condition{status}}},
-		{"patient, oldest", "resource_person", 7, gateway.Search{}},
-		{"patient by update", "resource_person", 7, gateway.Search{Sort: gateway.Sort{Param: "_lastUpdated", Descending: true}}},
-		{"owner", "resource_tok", 0, gateway.Search{Sort: newest, Conditions: []gateway.Condition{status, owner}}},
-		{"open", "resource_custodian", 0, gateway.Search{Sort: newest, Conditions: []gateway.Condition{status}}},
-		{"id", "resource_name", 0, gateway.Search{Conditions: []gateway.Condition{id_("x7")}}},
+		{"patient", "resource_person", "Index Cond: ((person = $", 7, gateway.Search{Sort: newest, Conditions: []gateway.Condition{status}}},
+		{"patient, oldest", "resource_person", "Index Cond: ((person = $", 7, gateway.Search{}},
+		{"patient by update", "resource_person", "Index Cond: ((person = $", 7, gateway.Search{Sort: gateway.Sort{Param: "_lastUpdated", Descending: true}}},
+		{"owner", "resource_tok", "Index Cond: (tok && $", 0, gateway.Search{Sort: newest, Conditions: []gateway.Condition{status, owner}}},
+		{"open", "resource_custodian", "Index Cond: ((custodian = ($", 0, gateway.Search{Sort: newest, Conditions: []gateway.Condition{status}}},
+		{"id", "resource_name", "(id = i.id))", 0, gateway.Search{Conditions: []gateway.Condition{id_("x7")}}},
 	} {
 		tr := &explaining{}
 		b.see(func(v *view) error {
@@ -235,6 +235,9 @@ func TestPlansNeedNoStatistics(t *testing.T) {
 		for _, plan := range tr.plans {
 			if !strings.Contains(plan, c.index) || strings.Contains(plan, "Seq Scan on resource") {
 				t.Errorf("%s: no way by %s, or a walk through the table:\n%s", c.name, c.index, plan)
+			}
+			if !strings.Contains(plan, c.way) {
+				t.Errorf("%s: the index is not used for %q:\n%s", c.name, c.way, plan)
 			}
 		}
 		if len(tr.plans) == 0 {

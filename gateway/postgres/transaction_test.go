@@ -54,7 +54,7 @@ func TestRevocationIsNeverStale(t *testing.T) {
 				generation.Add(1)
 			}
 			if err := b.tx(func(tx *Tx) error {
-				if err := tx.PutGrants(b.ctx, p.Person, consent.Reference, grants, nil); err != nil {
+				if err := tx.PutGrants(b.ctx, p.Person, consent.Reference, grants, gateway.Basis{}); err != nil {
 					return err
 				}
 				// the label follows the consent: covered before, not covered after
@@ -146,7 +146,7 @@ func TestEpochRisesAndIsHeld(t *testing.T) {
 	first := epoch()
 	put := func(grants ...gateway.Grant) {
 		t.Helper()
-		if err := b.tx(func(tx *Tx) error { return tx.PutGrants(b.ctx, p.Person, consent, grants, nil) }); err != nil {
+		if err := b.tx(func(tx *Tx) error { return tx.PutGrants(b.ctx, p.Person, consent, grants, gateway.Basis{}) }); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -189,10 +189,10 @@ func TestGrantsRoundTrip(t *testing.T) {
 	deny := b.grant(p.Person, two, "p:300", gateway.AllLabels)
 	deny.Effect, deny.End, deny.Recipients, deny.Custodians = gateway.Deny, time.Time{}, gateway.Set[gateway.Recipient]{}, gateway.Every[gateway.HERID]()
 	if err := b.tx(func(tx *Tx) error {
-		if err := tx.PutGrants(b.ctx, p.Person, one, []gateway.Grant{b.grant(p.Person, one, "p:200", gateway.Plan)}, []fhir.Reference{{Type: "CareTeam", ID: "t", Version: "v1"}}); err != nil {
+		if err := tx.PutGrants(b.ctx, p.Person, one, []gateway.Grant{b.grant(p.Person, one, "p:200", gateway.Plan)}, gateway.Basis{Teams: []fhir.Reference{{Type: "CareTeam", ID: "t", Version: "v1"}}}); err != nil {
 			return err
 		}
-		return tx.PutGrants(b.ctx, p.Person, two, []gateway.Grant{deny}, nil)
+		return tx.PutGrants(b.ctx, p.Person, two, []gateway.Grant{deny}, gateway.Basis{})
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -213,7 +213,7 @@ func TestGrantsRoundTrip(t *testing.T) {
 	b.make(b.draft("100", one, "100-kari", gateway.Samarbeid))
 	if err := b.tx(func(tx *Tx) error {
 		stored, err := tx.ConsentsNaming(b.ctx, ref("CareTeam", "t"))
-		if len(stored) != 1 || stored[0].Consent.ID != "c1" || stored[0].Team.Version != "v1" || stored[0].Person != p.Person || len(stored[0].Body) == 0 {
+		if len(stored) != 1 || stored[0].Consent.ID != "c1" || len(stored[0].Basis.Teams) != 1 || stored[0].Basis.Teams[0].Version != "v1" || stored[0].Person != p.Person || len(stored[0].Body) == 0 {
 			t.Errorf("consents naming the team: %+v", stored)
 		}
 		return err
@@ -223,7 +223,7 @@ func TestGrantsRoundTrip(t *testing.T) {
 	// the Consent becomes another person's: both are told
 	before, _ := b.about("100", gateway.Subject{NIN: nin(b, kari)})
 	if err := b.tx(func(tx *Tx) error {
-		return tx.PutGrants(b.ctx, other.Person, one, []gateway.Grant{b.grant(other.Person, one, "p:200", gateway.Plan)}, nil)
+		return tx.PutGrants(b.ctx, other.Person, one, []gateway.Grant{b.grant(other.Person, one, "p:200", gateway.Plan)}, gateway.Basis{})
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -231,7 +231,7 @@ func TestGrantsRoundTrip(t *testing.T) {
 	if len(list(kari)) != 1 || len(list(ola)) != 1 || after.Epoch <= before.Epoch {
 		t.Errorf("%d and %d grants, epoch %d then %d", len(list(kari)), len(list(ola)), before.Epoch, after.Epoch)
 	}
-	b.wants(b.tx(func(tx *Tx) error { return tx.PutGrants(b.ctx, 0, one, []gateway.Grant{deny}, nil) }), gateway.Internal)
+	b.wants(b.tx(func(tx *Tx) error { return tx.PutGrants(b.ctx, 0, one, []gateway.Grant{deny}, gateway.Basis{}) }), gateway.Internal)
 	b.see(func(v *view) error {
 		facts, err := v.FactsFor(b.ctx, []gateway.PersonID{p.Person, other.Person, 999})
 		if len(facts) != 2 {
@@ -405,7 +405,7 @@ func TestWithoutSessionState(t *testing.T) {
 	b.set(b.next(r, func(d *gateway.Draft) { d.Subject = ref("Patient", "100-kari") }))
 	consent := ref("Consent", "c")
 	if err := b.tx(func(tx *Tx) error {
-		return tx.PutGrants(b.ctx, p.Person, consent, []gateway.Grant{b.grant(p.Person, consent, "p:200", gateway.Plan)}, nil)
+		return tx.PutGrants(b.ctx, p.Person, consent, []gateway.Grant{b.grant(p.Person, consent, "p:200", gateway.Plan)}, gateway.Basis{})
 	}); err != nil {
 		t.Fatal(err)
 	}

@@ -252,7 +252,9 @@ func codings(system string, codes []string) []any {
 	return out
 }
 
-func pick(t *rapid.T, name string, from []string) string { return rapid.SampledFrom(from).Draw(t, name) }
+func pick(t *rapid.T, name string, from []string) string {
+	return rapid.SampledFrom(from).Draw(t, name)
+}
 
 // maybe is true once in n.
 func maybe(t *rapid.T, name string, n int) bool { return rapid.IntRange(1, n).Draw(t, name) == 1 }

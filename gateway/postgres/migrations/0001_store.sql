@@ -148,12 +148,14 @@ create index grant_person on grant_ (person);
 create index grant_consent on grant_ (consent);
 create index grant_recipient on grant_ using gin (recipients) with (fastupdate = off);
 
--- The grants of each Consent as gateway.EncodeGrants wrote them.
+-- The grants of each Consent as gateway.EncodeGrants wrote them, and the gateway.Basis (JSON) that
+-- it was resolved against.
 create table consent_grants (
   consent text collate "C" primary key,
   version text collate "C" not null,
   person  bigint not null,
-  grants  bytea not null
+  grants  bytea not null,
+  basis   bytea not null
 );
 create index consent_grants_person on consent_grants (person);
 
