@@ -248,7 +248,8 @@ func searchQuery(random *rand.Rand, one func([]string) string, patients []string
 }
 
 var (
-	uuids    = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
+	// ids and versions, and the alias under which a ledger names a person (a keyed hash)
+	uuids    = regexp.MustCompile(`person","value":"[0-9a-f]{16}"|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
 	instants = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)`)
 	ports    = regexp.MustCompile(`127\.0\.0\.1:\d+`)
 	requests = regexp.MustCompile(`"requestId":"[0-9a-f]{32}"`)

@@ -315,3 +315,88 @@ func TestDirectoryEditDoesNotWidenAConsent(t *testing.T) {
 		t.Fatalf("whom the samtykke named is still named: %v", err)
 	}
 }
+
+// A part that is labelled now does not leave in an older version that had no label, and a label
+// that a later version leaves out stays on the part that is still there.
+func TestPartLabelsHoldForOldAndNewVersions(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := w.patientOf(at(bydel), kari)
+	bare := func(labelled bool, more string) string {
+		label := ""
+		if labelled {
+			label = `"extension":[{"url":"http://hl7.org/fhir/uv/security-label-ds4p/StructureDefinition/extension-inline-sec-label",
+				"valueCoding":{"system":"` + gateway.LabelSystem + `","code":"rus"}}],`
+		}
+		return `{"resourceType":"CarePlan","status":"active","intent":"plan","subject":{"reference":"` + p.String() + `"},
+			"activity":[` + more + `{` + label + `"detail":{"status":"in-progress","description":"kanari-del"}}]}`
+	}
+	first := w.mustPost(at(bydel), bare(false, ""))
+	w.mustPost(at(bydel), consentOf(p, []string{"plan"}, ous))
+	body, err := w.read(at(ous), first)
+	must(t, err)
+	if !strings.Contains(body, "kanari-del") {
+		t.Fatalf("without a label the part is the plan's: %s", body)
+	}
+	old := first
+	old.Version = parse(t, body).Root().Get("meta", "versionId").Text()
+	_, err = w.put(at(bydel), withID(bare(true, ""), first), "")
+	must(t, err)
+	body, err = w.read(at(ous), first)
+	must(t, err)
+	wantNone(t, body, "kanari-del")
+	if body, err := w.read(at(ous), old); gateway.CodeOf(err) != gateway.NotFound {
+		t.Errorf("the old version: %v %s, want not-found", err, body)
+	}
+	out, err := w.Do(t.Context(), at(ous), gateway.Interaction{
+		Code: gateway.History, Target: first, Search: gateway.Search{Count: 10, Base: "http://sluse.test/fhir"},
+	})
+	must(t, err)
+	wantNone(t, bodyOf(out), "kanari-del")
+	_, err = w.put(at(bydel), withID(bare(false, `{"detail":{"status":"in-progress","description":"ny"}},`), first), "")
+	must(t, err)
+	body, err = w.read(at(ous), first)
+	must(t, err)
+	wantNone(t, body, "kanari-del")
+	if !strings.Contains(body, `"ny"`) {
+		t.Errorf("a new part without a label is the plan's: %s", body)
+	}
+}
+
+// A token bound to one patient writes about no other.
+func TestBoundTokenWritesOnePatientOnly(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p, other := w.patientOf(at(bydel), kari), w.patientOf(at(bydel), ola)
+	bound := at(bydel)
+	bound.Attest = gateway.Attest{NIN: nin(t, kari)}
+	if _, err := w.post(bound, plan(p, "a")); err != nil {
+		t.Fatal(err)
+	}
+	_, err := w.post(bound, plan(other, "forbudt"))
+	wantCode(t, err, gateway.Forbidden)
+	body, err := w.find(at(bydel), "CarePlan", gateway.Search{})
+	must(t, err)
+	wantNone(t, body, "kanari-forbudt")
+}
+
+// Whose a record is comes before what is wrong with the body; a subject that cannot be found is
+// refused, not lost.
+func TestRefusalsInOrder(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := w.patientOf(at(bydel), kari)
+	r := w.mustPost(at(bydel), plan(p, "a"))
+	w.mustPost(at(bydel), consentOf(p, []string{"plan"}, ous))
+	wrong := `{"resourceType":"CarePlan","id":"` + string(r.ID) + `","status":"tull"}`
+	for party, want := range map[gateway.HERID]gateway.Code{
+		bydel: gateway.Invalid, ous: gateway.Forbidden, sosial: gateway.NotFound,
+	} {
+		_, err := w.put(at(party), wrong, "")
+		if gateway.CodeOf(err) != want {
+			t.Errorf("%s: %v, want %s", party, err, want)
+		}
+	}
+	_, err := w.post(at(bydel), strings.Replace(plan(p, "b"), `"reference":"Patient/`, `"reference":"https://sluse.test/fhir/Patient/`, 1))
+	wantCode(t, err, gateway.Invalid)
+}

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"slices"
 
 	"github.com/sluse/sluse/gateway/fhir"
 )
@@ -29,6 +30,9 @@ func (g *Gateway) read(ctx context.Context, a Actor, in Interaction) (Outcome, e
 		r, err := v.Read(ctx, p, in.Target)
 		if err == nil {
 			err = p.checked(r)
+		}
+		if err == nil && in.Code == VRead {
+			err = g.past(ctx, v, p, r)
 		}
 		if err == nil && r.Deleted {
 			err = Fault(op, Gone, fhir.Issue{Severity: "error", Type: "deleted", Code: "gone"})
@@ -62,6 +66,34 @@ func (g *Gateway) read(ctx context.Context, a Actor, in Interaction) (Outcome, e
 		}
 	}
 	return out, refusal
+}
+
+// past refuses a version that must not leave now. Its current version may be out of reach only for
+// what a party has fetched.
+func (g *Gateway) past(ctx context.Context, v View, p Permit, r Record) error {
+	if r.Fetched != 0 {
+		return nil
+	}
+	current, err := v.Read(ctx, p, fhir.Reference{Type: r.Reference.Type, ID: r.Reference.ID})
+	if err != nil {
+		return err
+	}
+	if !p.oldVersion(r, current) {
+		return absent("gateway.read")
+	}
+	return nil
+}
+
+// pastRows leaves out versions that must not leave now.
+func (g *Gateway) pastRows(ctx context.Context, v View, p Permit, target fhir.Reference, rows []Record) ([]Record, error) {
+	current, err := v.Read(ctx, p, fhir.Reference{Type: target.Type, ID: target.ID})
+	if CodeOf(err) == NotFound { // what was fetched is all there is
+		return rows, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(rows, func(r Record) bool { return !p.oldVersion(r, current) }), nil
 }
 
 // permitFor asks about one record by reference.
@@ -127,6 +159,11 @@ func (g *Gateway) history(ctx context.Context, a Actor, in Interaction) (Outcome
 		rows, err := v.History(ctx, p, in.Target, in.Search.Count+1, after)
 		if err != nil && CodeOf(err) != NotFound {
 			return err
+		}
+		if len(rows) > 0 {
+			if rows, err = g.pastRows(ctx, v, p, in.Target, rows); err != nil {
+				return err
+			}
 		}
 		if len(rows) == 0 {
 			refusal = absent(op)

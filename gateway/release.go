@@ -20,6 +20,10 @@ func (r Release) WriteTo(w io.Writer) (int64, error) {
 // Len is the length of the body in bytes.
 func (r Release) Len() int { return len(r.body) }
 
+// storedLimits are for what is in the store already: a document that came by message may be larger
+// than what a FHIR client may write.
+var storedLimits = fhir.Limits{Bytes: 16 << 20}
+
 // typesWithParts carry SUBSETTED on every crossing, trimmed or not, so that the tag tells nothing.
 var typesWithParts = map[fhir.Type]bool{
 	"CarePlan": true, "QuestionnaireResponse": true, "Observation": true, "Patient": true,
@@ -45,7 +49,7 @@ func (p Permit) release(r Record) (body []byte, withheld Labels, err error) {
 	if scope.owns(r) || IsDirectory(r.Reference.Type) {
 		return r.Body, 0, nil
 	}
-	res, err := fhir.Parse(r.Body)
+	res, err := fhir.ParseLimits(r.Body, storedLimits)
 	if err != nil {
 		return nil, 0, Failed("gateway.release", Internal, err)
 	}
@@ -64,7 +68,7 @@ func (p Permit) release(r Record) (body []byte, withheld Labels, err error) {
 	if v := res.Root().Get("text"); v != nil {
 		e.Remove(v)
 	}
-	stripReferences(e, res.Root())
+	stripReferences(e, res)
 	if typesWithParts[r.Reference.Type] {
 		tag := subsettedTag
 		if old := res.Root().Get("meta", "tag"); old != nil {
@@ -81,25 +85,34 @@ func (p Permit) release(r Record) (body []byte, withheld Labels, err error) {
 	return body, withheld, nil
 }
 
-// stripReferences removes display and identifier from every reference to a record: they would
-// tell what the reference's target may hide.
-func stripReferences(e *fhir.Editor, v *fhir.Value) {
-	for _, item := range v.Items() {
-		stripReferences(e, item)
-	}
-	if ref := v.Get("reference"); ref != nil && ref.Kind() == fhir.String && !namesDirectory(ref.Text()) {
+// stripReferences removes display, identifier and type from every reference to a record: they would
+// tell what the reference's target may hide. One that says all it says by them goes whole.
+func stripReferences(e *fhir.Editor, res *fhir.Resource) {
+	for _, v := range res.References() {
+		if namesDirectory(v) {
+			continue
+		}
+		if v.Get("reference") == nil {
+			e.Remove(v)
+			continue
+		}
 		for _, name := range []string{"display", "identifier"} {
 			if m := v.Get(name); m != nil {
 				e.Remove(m)
 			}
 		}
 	}
-	for _, m := range v.Members() {
-		stripReferences(e, m.Value)
-	}
 }
 
-func namesDirectory(ref string) bool {
-	t, _, found := strings.Cut(ref, "/")
-	return found && IsDirectory(fhir.Type(t))
+// namesDirectory tells whether a reference is to the directory: by its target, or by a number that
+// only the directory has.
+func namesDirectory(v *fhir.Value) bool {
+	if ref := v.Get("reference"); ref != nil {
+		t, _, found := strings.Cut(ref.Text(), "/")
+		return found && IsDirectory(fhir.Type(t))
+	}
+	if t := v.Get("type"); t != nil {
+		return IsDirectory(fhir.Type(t.Text()))
+	}
+	return numberSystems[v.Get("identifier", "system").Text()]
 }

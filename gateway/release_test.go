@@ -10,6 +10,11 @@ import (
 const plan = `{"resourceType":"CarePlan","id":"a","meta":{"versionId":"1","tag":[{"code":"x"}]},
  "text":{"status":"generated","div":"<div xmlns=\"http://www.w3.org/1999/xhtml\">kanari-narrativ</div>"},
  "subject":{"reference":"Patient/p","display":"kanari-navn","identifier":{"value":"kanari-id"}},
+ "addresses":[{"display":"kanari-tekst F10.2"},{"type":"Condition","identifier":{"value":"kanari-logisk"}}],
+ "supportingInfo":[{"reference":"Observation/o","display":"kanari-grunnlag"}],
+ "contributor":[{"identifier":{"system":"urn:oid:2.16.578.1.12.4.1.2","value":"80001001"},"display":"Bydelen"},
+  {"type":"Practitioner","display":"Rita Lin"}],
+ "careTeam":[{"extension":[{"url":"http://example.org/x","valueReference":{"display":"kanari-utvidelse"}}],"reference":"CareTeam/c"}],
  "author":{"reference":"Organization/o","display":"Bydel Sagene"},
  "activity":[
   {"detail":{"status":"in-progress","description":"kanari-okonomi","location":{"reference":"Location/l","display":"Sted"}}},
@@ -29,8 +34,8 @@ func TestReleaseRemovesWhatIsNotCovered(t *testing.T) {
 		{"custodian: literal", Scope{Own: "100"}, []string{plan}, []string{"SUBSETTED"}, 0},
 		{
 			"one part", Scope{Own: "200", Person: 7, Terms: []Term{allow(Plan | Bolig)}},
-			[]string{"kanari-bolig", "SUBSETTED", `"code":"x"`, "Bydel Sagene"},
-			[]string{"kanari-okonomi", "kanari-narrativ", "kanari-navn", "kanari-id", "kanari-oppgave"}, Okonomi,
+			[]string{"kanari-bolig", "SUBSETTED", `"code":"x"`, "Bydel Sagene", "Bydelen", "Rita Lin", "Observation/o", "CareTeam/c"},
+			[]string{"kanari-okonomi", "kanari-narrativ", "kanari-navn", "kanari-id", "kanari-oppgave", "kanari-tekst", "kanari-logisk", "kanari-grunnlag", "kanari-utvidelse"}, Okonomi,
 		},
 		{
 			"all parts: marked all the same", Scope{Own: "200", Person: 7, Terms: []Term{allow(Plan | Bolig | Okonomi)}},

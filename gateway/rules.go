@@ -9,9 +9,18 @@ import (
 // custodianURL is the extension in meta that names the party that holds a record.
 const custodianURL = "http://sluse.no/fhir/StructureDefinition/custodian"
 
-// ownRules are what every writer must keep beyond R4: the custodian is the writer's own party.
+// ownRules are what every writer must keep beyond R4: the custodian is the writer's own party, and
+// the patient is named by a relative reference, since a record whose patient nobody can find is lost.
 func ownRules(who asked, dir Directory, res *fhir.Resource) []fhir.Issue {
 	var issues []fhir.Issue
+	for _, name := range []string{"subject", "patient", "for"} {
+		if strings.Contains(res.Root().Get(name, "reference").Text(), "://") {
+			issues = append(issues, fhir.Issue{
+				Severity: "error", Type: "business-rule", Code: "subject-absolute",
+				Expression: string(res.Type()) + "." + name + ".reference",
+			})
+		}
+	}
 	for _, e := range res.Root().Get("meta", "extension").Items() {
 		if e.Get("url").Text() != custodianURL {
 			continue
@@ -67,7 +76,7 @@ func (g *Gateway) directoryRules(who asked, res *fhir.Resource) error {
 		}
 	}
 	if who.Kind != Operator && (root.Get("partOf") != nil || res.Type() == "Organization") {
-		return refuse("directory.number-by-drift", "partOf")
+		return forbidden(op, "directory.organization-by-drift")
 	}
 	return nil
 }

@@ -38,12 +38,28 @@ func (g *Gateway) write(ctx context.Context, a Actor, in Interaction) (Outcome, 
 	}
 	w, err := g.prepare(ctx, who, dir, in)
 	if err != nil {
-		return Outcome{}, err
+		return Outcome{}, g.refuseContent(ctx, who, p, in, err)
 	}
-	if in.Code == Create && !w.composite() {
+	if in.Code == Create && !w.composite() && a.Attest.NIN.IsZero() {
 		return g.create(ctx, who, p, w)
 	}
 	return g.put(ctx, who, p, in, w)
+}
+
+// refuseContent tells what is wrong with a body, but only to who may write what it is for: whose a
+// record is comes before what it should hold.
+func (g *Gateway) refuseContent(ctx context.Context, who asked, p Permit, in Interaction, fault error) error {
+	if in.Code != Update {
+		return fault
+	}
+	err := g.Store.Tx(ctx, func(tx Tx) error {
+		_, err := g.writable(ctx, tx, who, p, in)
+		return err
+	})
+	if err == nil || CodeOf(err) == NotFound && ownPrefix(who, in.Target.ID) {
+		return fault
+	}
+	return err
 }
 
 // written is a checked and labelled resource on its way into the store.
@@ -152,6 +168,9 @@ func (g *Gateway) put(ctx context.Context, who asked, p Permit, in Interaction, 
 			default:
 				w.draft.Previous = current.Reference.Version
 				w.draft.Added |= current.Added
+				if err := carryParts(current, w); err != nil {
+					return err
+				}
 				w.draft.Custodian = current.Custodian
 				w.draft.Sent = current.Sent
 			}
@@ -169,6 +188,9 @@ func (g *Gateway) put(ctx context.Context, who asked, p Permit, in Interaction, 
 		if err != nil {
 			return err
 		}
+		if err := g.attestedWrite(ctx, tx, who, r); err != nil {
+			return err
+		}
 		if err := g.follow(ctx, tx, who, w, r); err != nil {
 			return err
 		}
@@ -183,6 +205,21 @@ func (g *Gateway) put(ctx context.Context, who asked, p Permit, in Interaction, 
 		return nil
 	})
 	return out, err
+}
+
+// attestedWrite holds a token that is bound to one patient to her records.
+func (g *Gateway) attestedWrite(ctx context.Context, tx Tx, who asked, r Record) error {
+	if who.Attest.NIN.IsZero() || r.Person == 0 {
+		return nil
+	}
+	attested, err := g.personOf(ctx, tx, who.Party, who.Attest.NIN)
+	if err != nil {
+		return err
+	}
+	if r.Person != attested {
+		return forbidden("gateway.write", "attest-other-patient")
+	}
+	return nil
 }
 
 // writable gives the own record that a write is about. What is visible and another's is
@@ -267,7 +304,7 @@ func (g *Gateway) delete(ctx context.Context, who asked, p Permit, in Interactio
 		d := Draft{
 			Reference: ref, Previous: current.Reference.Version, Custodian: current.Custodian,
 			Low: current.Low, High: current.High, Labels: current.Labels, Added: current.Added,
-			Sent: current.Sent, Updated: g.Clock(), Method: Delete, Actor: who.Actor,
+			Parts: current.Parts, Sent: current.Sent, Updated: g.Clock(), Method: Delete, Actor: who.Actor,
 		}
 		r, err := tx.Put(ctx, p, d)
 		if err != nil {

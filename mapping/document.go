@@ -13,8 +13,7 @@ func (r *reader) documents(root, payload *elem) {
 	for _, doc := range root.kidsNamed("Document") {
 		ref := doc.kid("RefDoc")
 		if payload.within(doc) {
-			r.documentText(doc)
-			continue
+			continue // sweep
 		}
 		n++
 		a, data := readAttachment(ref)
@@ -26,18 +25,7 @@ func (r *reader) documents(root, payload *elem) {
 			continue
 		}
 		r.attachment(ref, a, data, i)
-	}
-}
-
-// documentText drops the free text around the payload of a LOG_ message.
-func (r *reader) documentText(doc *elem) {
-	if !r.log {
-		return
-	}
-	for _, e := range []*elem{doc.kid("ContentDescription"), doc.kid("Annotation"), doc.at("RefDoc", "Description")} {
-		if e.value() != "" {
-			r.drop(e, "Fritekst")
-		}
+		r.keep(doc, i)
 	}
 }
 

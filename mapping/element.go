@@ -17,6 +17,9 @@ type elem struct {
 	index    int // 1-based among siblings of the same name, 0 when alone
 	src      *etree.Element
 	done     bool   // the report has a line for the text
+	form     form   // of an element that plo.table names as a value
+	kind     string // its KIND, for a party
+	section  int    // that it was mapped under, 0 for that of its parent
 	place    string // path, once somebody has asked
 	list     string // listPath, likewise
 }
@@ -33,6 +36,8 @@ const (
 	nsFK1     = "http://www.kith.no/xmlstds/felleskomponent1"
 	nsBase64  = "http://www.kith.no/xmlstds/base64container"
 	nsXMLDSig = "http://www.w3.org/2000/09/xmldsig#"
+	nsXML     = "http://www.w3.org/XML/1998/namespace"
+	nsXHTML   = "http://www.w3.org/1999/xhtml"
 )
 
 // binding is one prefix in scope; the innermost wins.
@@ -40,7 +45,7 @@ type binding struct{ prefix, uri string }
 
 // resolve builds the elem tree and refuses unbound prefixes and duplicate attributes, both by namespace.
 func resolve(root *etree.Element) (*elem, error) {
-	scope := []binding{{"xml", "http://www.w3.org/XML/1998/namespace"}}
+	scope := []binding{{"xml", nsXML}}
 	return resolveIn(root, nil, scope)
 }
 

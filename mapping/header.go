@@ -18,7 +18,7 @@ const infoPath = "/MsgHead/MsgInfo"
 func (r *reader) header(root *elem) {
 	info := root.kid("MsgInfo")
 	h := &r.in.Head
-	r.addSection(Section{Path: infoPath, Name: "Meldingshode", Labels: []string{"samarbeid"}}, "head")
+	r.addSection(Section{Path: infoPath, Name: "Meldingshode", Labels: []string{"samarbeid"}}, "")
 	r.communication = r.build("communication", "Communication", 0)
 	r.communication.filled = true
 	c := r.communication.body
@@ -33,6 +33,10 @@ func (r *reader) header(root *elem) {
 		r.text(info.at("ConversationRef", "RefToConversation"), Mapped, r.communication, steps("partOf.identifier.value"))
 	}
 	c.set("status", str("completed")) // it has been sent and received
+	if official := r.t.codes["8279"][string(h.Kind)]; r.log && !sameText(official, h.KindDisplay) {
+		r.dropAttribute(info.kid("Type"), "DN")
+		h.KindDisplay = official
+	}
 	c.set("category", array(obj("coding", array(obj("system", kindSystem, "code", string(h.Kind), "display", h.KindDisplay)))))
 	r.attribute(info.kid("Type"), "V", Mapped, r.communication, "category.coding.code")
 	r.attribute(info.kid("Type"), "DN", Mapped, r.communication, "category.coding.display")

@@ -17,6 +17,11 @@ func (r *reader) leaf(e *elem, f *field, cur *building, base *node, sec int) {
 		r.keep(e, sec)
 		return
 	}
+	if f.kind != "RICH" && e.form != formParty {
+		for _, child := range e.kids {
+			r.unknown(child, sec)
+		}
+	}
 	switch f.kind {
 	case "TEXT", "NOTE", "RICH", "PLACE":
 		r.textLeaf(e, f, cur, base, sec)
@@ -80,11 +85,10 @@ func (r *reader) textLeaf(e *elem, f *field, cur *building, base *node, sec int)
 	text := e.text
 	if f.kind == "RICH" && len(e.kids) > 0 {
 		var b strings.Builder
-		r.flatten(e, &b, cur, f.targets[0].path)
+		r.flatten(e, &b, cur, f.targets[0].path, sec)
 		text = strings.Trim(b.String(), "\n")
-	} else if len(e.kids) > 0 {
 		for _, k := range e.kids {
-			r.unknown(k, sec)
+			r.keep(k, sec) // the markup goes with the text
 		}
 	}
 	if strings.TrimSpace(text) == "" {
@@ -107,8 +111,11 @@ func clean(s string) bool {
 // blocks are the XHTML elements that begin a line.
 var blocks = []string{"p", "br", "div", "li", "tr", "h1", "h2", "h3", "h4", "h5", "h6", "table", "ul", "ol", "pre", "blockquote"}
 
+// markup is XHTML that senders forget the namespace of.
+var markup = append([]string{"b", "i", "u", "em", "strong", "span", "a", "sub", "sup", "td", "th", "tbody", "thead", "dl", "dt", "dd", "hr"}, blocks...)
+
 // flatten writes the text of XHTML without its markup; scripts and styles stay in the original.
-func (r *reader) flatten(e *elem, b *strings.Builder, cur *building, path []step) {
+func (r *reader) flatten(e *elem, b *strings.Builder, cur *building, path []step, sec int) {
 	if e.name == "script" || e.name == "style" {
 		return
 	}
@@ -131,7 +138,11 @@ func (r *reader) flatten(e *elem, b *strings.Builder, cur *building, path []step
 			}
 		case *etree.Element:
 			if len(kids) > 0 && c == kids[0].src {
-				r.flatten(kids[0], b, cur, path)
+				if kids[0].ns == nsXHTML || kids[0].ns == e.ns && slices.Contains(markup, kids[0].name) {
+					r.flatten(kids[0], b, cur, path, sec)
+				} else {
+					r.unknown(kids[0], sec)
+				}
 				kids = kids[1:]
 			}
 		}
@@ -178,6 +189,10 @@ func (r *reader) coded(e *elem, f *field, cur *building, base *node, sec int) {
 		code = strings.Join(strings.Fields(code), " ") // xs:token
 	}
 	system, list := r.system(e, f)
+	if r.log && code != "" && !logCode.MatchString(code) {
+		r.dropAttribute(e, "V")
+		code = ""
+	}
 	display, other := e.attr("DN"), e.attr("OT")
 	outcome := Mapped
 	if texts := r.t.codes[list]; code != "" && (texts != nil && texts[code] == "" || len(f.lists) > 0 && list != "" && !slices.Contains(f.lists, list)) {
@@ -258,7 +273,7 @@ func (r *reader) system(e *elem, f *field) (uri, list string) {
 // official replaces the words beside a code in a LOG_ message by the list's own: DN and OT are free text channels.
 func (r *reader) official(e *elem, list, code string) (display, other string) {
 	display = r.t.codes[list][code]
-	if dn := e.attr("DN"); dn != "" && dn != display {
+	if dn := e.attr("DN"); dn != "" && !sameText(display, dn) {
 		r.dropAttribute(e, "DN")
 	}
 	if e.attr("OT") != "" {

@@ -17,7 +17,7 @@ func Read(raw []byte, id func(key string) string) (*Incoming, error) { return re
 
 // read also takes what is only sent (messages of direction out) when all is set: for translating back.
 func read(raw []byte, id func(key string) string, all bool) (*Incoming, error) {
-	_, root, err := parse(raw, Limits{})
+	doc, root, err := parse(raw, Limits{})
 	if err != nil {
 		return nil, err
 	}
@@ -31,7 +31,7 @@ func read(raw []byte, id func(key string) string, all bool) (*Incoming, error) {
 		return nil, err
 	}
 	r := &reader{t: t, in: &Incoming{Head: *head, AllOrNothing: head.AllOrNothing(), Report: make([]Finding, 0, len(raw)/40)}, ids: map[string]string{}, ask: id,
-		counts: map[string]int{}, groups: map[string]int{}, elements: map[[2]string]string{}, systems: map[string]string{},
+		counts: map[string]int{}, groups: map[string]int{}, grouped: map[int]bool{}, elements: map[[2]string]string{}, systems: map[string]string{},
 		log: m.class == "Pasientlogistikk"}
 	generated, _ := parseMoment(head.GeneratedValue) // readHead has checked it
 	r.sent = generated.text
@@ -42,7 +42,7 @@ func read(raw []byte, id func(key string) string, all bool) (*Incoming, error) {
 		r.communication.section = i // it holds the text of the dialogue
 	}
 	r.documents(root, payload)
-	r.sweep(root)
+	r.sweep(doc, root, payload)
 	r.original(raw)
 	r.finish()
 	return r.in, nil
@@ -117,8 +117,10 @@ type reader struct {
 	builds        []*building
 	counts        map[string]int
 	groups        map[string]int // list and join sections
+	grouped       map[int]bool   // the sections among them
 	sent          string         // GenDate as FHIR writes it
 	log           bool           // LOG_: no free text, no clinical reference
+	declared      bool           // a namespace or a schema hint is of no standard
 	communication *building
 	patient       *building
 	careTeam      *building
@@ -199,6 +201,7 @@ func (r *reader) addSection(s Section, group string) int {
 	i := len(r.in.Sections) - 1
 	if group != "" {
 		r.groups[group] = i
+		r.grouped[i] = true
 	}
 	return i
 }
@@ -213,12 +216,7 @@ func (r *reader) label(section int, labels ...string) {
 }
 
 func (r *reader) indivisible(section int) bool {
-	for _, i := range r.groups {
-		if i == section {
-			return true
-		}
-	}
-	return false
+	return section > 0 && r.grouped[section]
 }
 
 // class walks the children of an element by the table. base is where relative paths begin in cur.
@@ -244,7 +242,7 @@ func (r *reader) class(e *elem, c *class, cur *building, base *node, sec int) {
 		}
 		last = max(last, f.order)
 		if count[f.order] > 1 && !f.many {
-			r.keep(k, r.section(k, f.section, sec))
+			r.unknown(k, sec) // only the first is read
 			continue
 		}
 		r.field(k, f, cur, base, r.section(k, f.section, sec))
@@ -276,6 +274,7 @@ func (r *reader) constant(k constant, base *node) {
 }
 
 func (r *reader) field(k *elem, f *field, cur *building, base *node, sec int) {
+	k.form, k.kind, k.section = formOf(f), f.kind, sec
 	switch {
 	case f.kind == "KEEP":
 		r.keep(k, sec)
@@ -326,10 +325,11 @@ func (r *reader) unknown(e *elem, sec int) {
 	}
 	if r.indivisible(sec) {
 		r.label(sec, "uklassifisert")
-	} else {
-		r.addSection(Section{Path: e.path(), Name: "Ukjent element", Labels: []string{"uklassifisert"}}, "")
+		r.keep(e, sec)
+		return
 	}
-	r.keep(e, sec)
+	r.addSection(Section{Path: e.path(), Name: "Ukjent element", Labels: []string{"uklassifisert"}}, "")
+	e.leaves(func(l *elem, a *attr) { r.leafReport(l, a, Kept, "", "") })
 }
 
 // keep reports every leaf of an element as standing in the original only.
@@ -369,6 +369,10 @@ func (r *reader) leafReport(e *elem, a *attr, o Outcome, key, target string) {
 
 // text reports the element's text, and marks the resource as filled when it is mapped.
 func (r *reader) text(e *elem, o Outcome, cur *building, path []step) {
+	if r.log && o == Invalid {
+		r.stray(stray{e, nil}, 0) // not of its type: free text
+		return
+	}
 	if o == Kept || o == Invalid || o == Dropped {
 		r.leafReport(e, nil, o, "", "")
 		return
@@ -385,7 +389,9 @@ func (r *reader) mappedText(e *elem, cur *building, target string) {
 func (r *reader) attribute(e *elem, name string, o Outcome, cur *building, target string) {
 	for i := range e.attrs {
 		if a := &e.attrs[i]; a.name == name && a.ns == "" && !a.done {
-			if o == Mapped || o == UnknownCode {
+			if r.log && o == Invalid {
+				r.stray(stray{e, a}, 0)
+			} else if o == Mapped || o == UnknownCode {
 				cur.filled = true
 				r.leafReport(e, a, o, cur.key, r.element(cur.typ, target))
 			} else {
@@ -393,11 +399,6 @@ func (r *reader) attribute(e *elem, name string, o Outcome, cur *building, targe
 			}
 		}
 	}
-}
-
-// sweep reports what nothing above has accounted for.
-func (r *reader) sweep(root *elem) {
-	root.leaves(func(e *elem, a *attr) { r.leafReport(e, a, Kept, "", "") })
 }
 
 // subjects names the element that holds the patient.

@@ -12,9 +12,11 @@ import (
 const PartsMayBeLeftOut = "Deler av meldingen kan være utelatt: bare det pasienten har samtykket til, er med."
 
 // Withhold returns the message without the sections at paths (Section.Path), with the heading PartsMayBeLeftOut in
-// Document/Annotation; everything else is canonically equal. An element that has lost all its content goes as well. A
-// path that names nothing in the message is an error, so that no part crosses by a mistake; so is a path of the head,
-// and any path when the message may not be delivered in parts (Head.AllOrNothing): that is returned as it came.
+// Document/Annotation; less comments, processing instructions, schema hints and unused namespaces, which no section can
+// decide, everything else is canonically equal (exclusive C14N). An element that has lost all its content goes as well.
+// A path that names nothing in the message is an error, so that no part crosses by a mistake; so is a path of the head
+// itself. A message that may not be delivered in parts (Head.AllOrNothing) is returned as it came, or refused with
+// Locked: for any path, and when it is a LOG_ message with something that must be dropped.
 func Withhold(raw []byte, paths []string) ([]byte, error) {
 	doc, root, err := parse(raw, Limits{})
 	if err != nil {
@@ -28,8 +30,9 @@ func Withhold(raw []byte, paths []string) ([]byte, error) {
 		if len(paths) > 0 {
 			return nil, fault(Locked, "/MsgHead", "signed, epikrise or henvisning: all or nothing")
 		}
-		return raw, nil
+		return raw, undroppable(raw, head)
 	}
+	clear(&doc.Element)
 	for _, p := range paths {
 		for _, alternative := range strings.Split(p, " | ") {
 			if err := remove(root, alternative); err != nil {
@@ -40,28 +43,111 @@ func Withhold(raw []byte, paths []string) ([]byte, error) {
 	if err := annotate(root); err != nil {
 		return nil, err
 	}
+	unusedNamespaces(root.src, nil)
 	return serialise(doc)
 }
 
-// remove takes out every element, or the attribute, that a path names.
-func remove(root *elem, path string) error {
-	attribute := ""
-	if at := strings.LastIndex(path, "/@"); at >= 0 {
-		path, attribute = path[:at], path[at+2:]
+// undroppable refuses a LOG_ message that must lose something and may not.
+func undroppable(raw []byte, head *Head) error {
+	if !strings.HasPrefix(string(head.Kind), "LOG_") {
+		return nil
 	}
-	if path == "/MsgHead" || path == infoPath || !strings.HasPrefix(path, "/MsgHead/") {
+	in, err := Read(raw, func(key string) string { return key })
+	if err != nil {
+		return err
+	}
+	for _, s := range in.Sections {
+		if s.Drop {
+			return fault(Locked, s.Path, "must be dropped from a message that may not be delivered in parts")
+		}
+	}
+	return nil
+}
+
+// clear removes comments, processing instructions and attributes of XMLSchema-instance.
+func clear(e *etree.Element) {
+	for i := len(e.Child) - 1; i >= 0; i-- {
+		switch c := e.Child[i].(type) {
+		case *etree.Comment, *etree.ProcInst, *etree.Directive:
+			e.RemoveChildAt(i)
+		case *etree.Element:
+			clear(c)
+		}
+	}
+	e.Attr = slices.DeleteFunc(e.Attr, func(a etree.Attr) bool { return a.Space != "" && a.Space != "xmlns" && a.NamespaceURI() == nsXSI })
+}
+
+// unusedNamespaces removes the declarations that no name below needs, and adds to need what e needs from above.
+func unusedNamespaces(e *etree.Element, need []string) []string {
+	used := append(make([]string, 0, 8), e.Space)
+	for _, a := range e.Attr {
+		if a.Space != "" && a.Space != "xmlns" {
+			used = append(used, a.Space)
+		}
+	}
+	for _, c := range e.Child {
+		if k, ok := c.(*etree.Element); ok {
+			used = unusedNamespaces(k, used)
+		}
+	}
+	e.Attr = slices.DeleteFunc(e.Attr, func(a etree.Attr) bool {
+		prefix, ok := a.Key, a.Space == "xmlns"
+		if a.Space == "" && a.Key == "xmlns" {
+			prefix, ok = "", true
+		}
+		if !ok {
+			return false
+		}
+		at := slices.Index(used, prefix)
+		if at < 0 {
+			return true
+		}
+		used = slices.Delete(used, at, at+1)
+		return false
+	})
+	for _, prefix := range used {
+		if !slices.Contains(need, prefix) {
+			need = append(need, prefix)
+		}
+	}
+	return need
+}
+
+// remove takes out every element, the attribute or the text that a path names.
+func remove(root *elem, path string) error {
+	if path == commentPath || path == namespacePath {
+		return nil // always gone
+	}
+	place, attribute, text := path, "", false
+	if at := strings.LastIndex(path, "/@"); at >= 0 {
+		place, attribute = path[:at], path[at+2:]
+	} else if place, text = strings.CutSuffix(path, "/"+textStep); !text && (path == "/MsgHead" || path == root.kid("MsgInfo").path()) {
 		return fault(Locked, path, "the head is never withheld")
 	}
-	found := locate(root, path)
+	if place != "/MsgHead" && !strings.HasPrefix(place, "/MsgHead/") {
+		return fault(Locked, path, "not in the message")
+	}
+	found := locate(root, place)
 	if len(found) == 0 {
 		return fault(Malformed, path, "no such section")
 	}
 	for _, e := range found {
-		if attribute != "" {
-			e.src.RemoveAttr(attribute)
-			continue
+		switch {
+		case attribute != "":
+			e.src.Attr = slices.DeleteFunc(e.src.Attr, func(a etree.Attr) bool {
+				return a.Key == attribute && a.Space != "xmlns" && (a.Space != "" || a.Key != "xmlns")
+			})
+			e.shell()
+		case text:
+			for i := len(e.src.Child) - 1; i >= 0; i-- {
+				if c, ok := e.src.Child[i].(*etree.CharData); ok && strings.TrimSpace(c.Data) != "" {
+					e.src.RemoveChildAt(i)
+				}
+			}
+			e.shell()
+		default:
+			detach(e)
 		}
-		detach(e)
 	}
 	return nil
 }
@@ -73,9 +159,27 @@ func detach(e *elem) {
 		return // gone with an enclosing section
 	}
 	parent.RemoveChild(e.src)
-	if up := e.parent; up != nil && up.inPayload() && len(up.src.ChildElements()) == 0 && strings.TrimSpace(up.src.Text()) == "" {
-		detach(up)
+	if e.parent != nil {
+		e.parent.shell()
 	}
+}
+
+// shell detaches an element inside the payload that has nothing left: its name would tell that something was there.
+func (e *elem) shell() {
+	if !e.inPayload() {
+		return
+	}
+	for _, c := range e.src.Child {
+		if t, ok := c.(*etree.CharData); !ok || strings.TrimSpace(t.Data) != "" {
+			return
+		}
+	}
+	for _, a := range e.src.Attr {
+		if a.Space != "xmlns" && (a.Space != "" || a.Key != "xmlns") {
+			return
+		}
+	}
+	detach(e)
 }
 
 // inPayload tells whether the element lies below the root of a payload.
@@ -142,7 +246,7 @@ func annotate(root *elem) error {
 // attributes, which a parser would otherwise turn into spaces.
 func serialise(doc *etree.Document) ([]byte, error) {
 	for _, t := range slices.Clone(doc.Child) {
-		if _, ok := t.(*etree.ProcInst); ok {
+		if _, ok := t.(*etree.Element); !ok {
 			doc.RemoveChild(t)
 		}
 	}

@@ -5,30 +5,31 @@ package sluse.scope_test
 
 import data.sluse.scope
 
-index := {"from": 0, "until": 100, "permit": {"p:1": {"* *": {"read": 1, "message": 2}}}, "deny": {"*": {"TREAT *": {"read": 3}}}}
+index := {"from": 0, "until": 100, "permit": {"p:1": {"*": 1}}, "deny": {"*": {"TREAT": 3}}}
 
 asker := {
 	"kind": "person", "action": "read", "type": "", "attested": true, "named": true, "known": true,
 	"herself": false, "now": 50, "permits": ["p:1"], "denies": ["p:1", "*"],
-	"contexts": ["COC lege", "COC *", "* lege", "* *"], "index": index,
+	"contexts": ["COC", "*"], "index": index,
 }
 
 test_reader if {
 	d := scope.decision with input as asker
 	d.rights == {"own", "fetched", "ledger-party"}
-	d.permits == {1, 2}
+	d.permits == {1}
+	d.actions == ["read", "message"]
 	d.denies == set()
 }
 
 test_denied if {
-	d := scope.decision with input as object.union(asker, {"contexts": ["TREAT lege", "TREAT *", "* lege", "* *"]})
+	d := scope.decision with input as object.union(asker, {"contexts": ["TREAT", "*"]})
 	d.denies == {3}
 }
 
 test_without_attest if {
 	d := scope.decision with input as object.union(asker, {"attested": false})
 	d.rights == {"own", "ledger-party"}
-	d.permits == set()
+	d.actions == []
 }
 
 test_unknown_patient if {
@@ -37,38 +38,38 @@ test_unknown_patient if {
 }
 
 test_no_patient if {
-	d := scope.decision with input as object.union(asker, {"named": false, "known": false})
+	d := scope.decision with input as object.union(asker, {"named": false})
 	d.rights == {"own", "fetched", "join", "ledger-party"}
-	d.permits == set()
+	d.actions == []
 }
 
 test_outside_period if {
 	d := scope.decision with input as object.union(asker, {"now": 100})
-	d.permits == set()
+	d.actions == []
 }
 
 test_receiver if {
 	d := scope.decision with input as object.union(asker, {"kind": "machine", "action": "message"})
 	d.rights == {"own"}
-	d.permits == {2}
+	d.actions == ["message"]
 }
 
 test_person_receives if {
 	d := scope.decision with input as object.union(asker, {"action": "message", "attested": false})
 	d.rights == {"own"}
-	d.permits == {2}
+	d.actions == ["message"]
 }
 
 test_machine_reads_nothing if {
 	d := scope.decision with input as object.union(asker, {"kind": "machine"})
 	d.rights == set()
-	d.permits == set()
+	d.actions == []
 }
 
 test_patient if {
 	d := scope.decision with input as object.union(asker, {"kind": "patient", "herself": true})
 	d.rights == {"own", "self", "consents", "ledger-person"}
-	d.permits == set()
+	d.actions == []
 }
 
 test_patient_about_another if {
@@ -79,7 +80,7 @@ test_patient_about_another if {
 test_compliance if {
 	d := scope.decision with input as object.union(asker, {"kind": "compliance"})
 	d.rights == {"ledger-compliance"}
-	d.permits == set()
+	d.actions == []
 }
 
 test_operator_reads_nothing if {
@@ -90,12 +91,11 @@ test_operator_reads_nothing if {
 test_writer if {
 	d := scope.decision with input as object.union(asker, {"action": "write", "type": "CarePlan"})
 	d.rights == {"own", "write"}
-	d.permits == set()
+	d.actions == []
 }
 
 test_nothing if {
 	d := scope.decision with input as {}
 	d.rights == set()
-	d.permits == set()
-	d.denies == set()
+	d.actions == []
 }

@@ -166,11 +166,11 @@ func (s *story) acknowledge(ctx context.Context, name string, l letter) {
 	}
 }
 
-// settled waits until a Communication is no longer in-progress and gives how it ended.
-func (s *story) settled(ctx context.Context, name, key string) any {
+// settled waits until a Communication of the bydel is no longer in-progress and gives how it ended.
+func (s *story) settled(ctx context.Context, key string) any {
 	var last any
 	err := poll(ctx, func() (bool, error) {
-		r := s.ask(ctx, name, http.MethodGet, "/fhir/"+s.refs[key], "", nil)
+		r := s.ask(ctx, bydel, http.MethodGet, "/fhir/"+s.refs[key], "", nil)
 		last = r.parsed()
 		return s.err == nil && word(last, "status") != "in-progress", s.err
 	})
@@ -180,16 +180,16 @@ func (s *story) settled(ctx context.Context, name, key string) any {
 	return last
 }
 
-// outcomeRow adds a row of how a Communication ended, as its sender sees it: the AppRec of the
+// outcomeRow adds a row of how a Communication of the bydel ended, as its sender sees it: the AppRec of the
 // message that came of it, if one did, and the Communication's own status and reason.
-func (s *story) outcomeRow(ctx context.Context, step int, name, key string, l letter) {
-	v := s.settled(ctx, name, key)
+func (s *story) outcomeRow(ctx context.Context, step int, key string, l letter) {
+	v := s.settled(ctx, key)
 	what := "Communication " + word(v, "status")
 	if l.id != "" {
-		r := s.ask(ctx, name, http.MethodGet, "/edi/Messages/"+l.id+"/apprec", "", nil)
+		r := s.ask(ctx, bydel, http.MethodGet, "/edi/Messages/"+l.id+"/apprec", "", nil)
 		what = "AppRec " + word(r.parsed(), 0, "appRecStatus") + ", " + what
 	}
-	s.add(step, s.recipients(ctx, v), s.partyOf(ctx, name), what, nil, nil, dash(merge(nil, word(v, "statusReason", "text"))))
+	s.add(step, s.recipients(ctx, v), s.partyOf(ctx, bydel), what, nil, nil, dash(merge(nil, word(v, "statusReason", "text"))))
 }
 
 func (s *story) recipients(ctx context.Context, communication any) string {

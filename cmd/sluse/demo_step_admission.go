@@ -17,6 +17,6 @@ func (s *story) stepAdmission(ctx context.Context) {
 	s.create(ctx, bydel, "tilbakemelding", "tilbakemelding.json", "Text", "Bydelen kan ta imot mandag.")
 	answer := s.messageRow(ctx, step, hospital, "DIALOG_HELSEFAGLIG", s.held["tilbakemelding"])
 	s.acknowledge(ctx, hospital, answer)
-	s.outcomeRow(ctx, step, bydel, "tilbakemelding", answer)
+	s.outcomeRow(ctx, step, "tilbakemelding", answer)
 	s.answer = answer
 }

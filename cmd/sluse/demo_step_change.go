@@ -9,5 +9,5 @@ func (s *story) stepChange(ctx context.Context) {
 	s.create(ctx, bydel, "helseopplysninger", "helseopplysninger.json")
 	report := s.messageRow(ctx, step, fastlege, "HELSEOPPLYSNINGER_LEGE", s.held["plan"])
 	s.acknowledge(ctx, fastlege, report)
-	s.outcomeRow(ctx, step, bydel, "helseopplysninger", report)
+	s.outcomeRow(ctx, step, "helseopplysninger", report)
 }

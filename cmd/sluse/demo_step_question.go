@@ -13,7 +13,7 @@ func (s *story) stepQuestion(ctx context.Context) {
 	s.create(ctx, bydel, "forespørsel", "foresporsel.json")
 	question := s.messageRow(ctx, step, fastlege, "DIALOG_FORESPORSEL", s.held["forespørsel"])
 	s.acknowledge(ctx, fastlege, question)
-	s.outcomeRow(ctx, step, bydel, "forespørsel", question)
+	s.outcomeRow(ctx, step, "forespørsel", question)
 
 	s.post(ctx, fastlege, "opplysninger", "medisinske-opplysninger.xml", "Parent", question.MsgID)
 	s.receiptRow(ctx, step, fastlege, s.msgIDs["opplysninger"])

@@ -20,15 +20,15 @@ func (s *story) stepReferral(ctx context.Context) {
 	if !s.tasks(ctx, step) {
 		return
 	}
-	request := s.readRow(ctx, step, hospital, "henvisning")
+	request := s.readRow(ctx, step, "henvisning")
 	for _, info := range each(request.parsed(), "supportingInfo") {
 		for _, key := range []string{"plan", "kriseplan"} {
 			if s.refs[key] == word(info, "reference") {
-				s.readRow(ctx, step, hospital, key)
+				s.readRow(ctx, step, key)
 			}
 		}
 	}
-	s.readRow(ctx, step, hospital, "kartlegging")
+	s.readRow(ctx, step, "kartlegging")
 }
 
 // tasks finds the Task by its owner, without a patient, and adds a row; false when it is not there.

@@ -15,9 +15,9 @@ func (s *story) stepWithdrawal(ctx context.Context) {
 	s.add(step, s.custodians(ctx, r), s.actors(ctx, v, "IRCP"), fmt.Sprintf("Consent %d", r.status), nil, nil,
 		word(v, "policyRule", "coding", 0, "code"))
 
-	s.readRow(ctx, step, hospital, "plan")
+	s.readRow(ctx, step, "plan")
 	s.create(ctx, bydel, "ny-melding", "tilbakemelding.json", "Text", "Ny dato for mottak.")
-	s.outcomeRow(ctx, step, bydel, "ny-melding", letter{})
+	s.outcomeRow(ctx, step, "ny-melding", letter{})
 
 	again := s.fetch(ctx, hospital, s.answer.id)
 	why := "det hentede"

@@ -136,14 +136,6 @@ func (s *story) replace(ctx context.Context, name, key, file string, data ...any
 	return r
 }
 
-// install puts a resource under an id of its writer's choice.
-func (s *story) install(ctx context.Context, name, reference string, body []byte) {
-	r := s.ask(ctx, name, http.MethodPut, "/fhir/"+reference, fhirJSON, body)
-	if r.status != http.StatusCreated && r.status != http.StatusOK {
-		s.fail("PUT %s: status %d: %s", reference, r.status, refusalText(r))
-	}
-}
-
 func (s *story) keep(key string, r reply, sent []byte, want int) {
 	if s.err != nil {
 		return
@@ -175,15 +167,15 @@ func (s *story) add(step int, from, to, what string, received, held [][]byte, wh
 	})
 }
 
-// readRow reads one record by reference and adds a row.
-func (s *story) readRow(ctx context.Context, step int, name, key string) reply {
-	r := s.ask(ctx, name, http.MethodGet, "/fhir/"+s.refs[key], "", nil)
+// readRow reads one record by reference, as the hospital, and adds a row.
+func (s *story) readRow(ctx context.Context, step int, key string) reply {
+	r := s.ask(ctx, hospital, http.MethodGet, "/fhir/"+s.refs[key], "", nil)
 	kind, _, _ := strings.Cut(s.refs[key], "/")
 	why := refusalText(r)
 	if r.status == http.StatusOK {
-		why = s.paragraphs(ctx, name, s.refs[key])
+		why = s.paragraphs(ctx, hospital, s.refs[key])
 	}
-	s.add(step, s.custodians(ctx, r), s.partyOf(ctx, name), fmt.Sprintf("%s %d", kind, r.status), [][]byte{r.body}, [][]byte{s.held[key]}, why)
+	s.add(step, s.custodians(ctx, r), s.partyOf(ctx, hospital), fmt.Sprintf("%s %d", kind, r.status), [][]byte{r.body}, [][]byte{s.held[key]}, why)
 	return r
 }
 

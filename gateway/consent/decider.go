@@ -177,7 +177,7 @@ func (d *Decider) decide(ctx context.Context, q gateway.Question) (gateway.Decis
 			Purposes: []gateway.Purpose{d.purposeOf(q.Actor)}, Now: q.Now}
 		out.Until = q.Now
 	}
-	ix.expand(&s, &out, a.chosen, q.Action == gateway.ReadAction)
+	ix.expand(&s, &out, a, q.Action == gateway.ReadAction, asker.role)
 	if a.own || a.write || s.Ledger.Asker != "" || s.Ledger.Person != 0 || len(s.Ledger.Compliance) > 0 || len(s.Terms) > 0 || s.Join != nil {
 		out.Effect, out.Scope, out.Reason = gateway.Allow, s, ""
 	}
@@ -222,6 +222,7 @@ func (d *Decider) purposeOf(a gateway.Actor) gateway.Purpose {
 // answer is Rego's document.
 type answer struct {
 	own, self, fetched, consents, join, write bool
+	plain, sent                               bool // terms for what is asked, and for what was sent by message
 	ledger                                    string
 	chosen                                    []int
 }
@@ -250,7 +251,7 @@ func (d *Decider) asker(q gateway.Question, party gateway.HERID) *asker {
 	}
 	a := &asker{permits: permitKeys(w), denies: denyKeys(w, q.Parts), role: orUntold(w.code)}
 	a.asPermits, a.asDeny = d.terms.list(a.permits), d.terms.list(a.denies)
-	a.asContexts = d.terms.settings(string(k.purpose), a.role)
+	a.asContexts = d.terms.contextsOf(string(k.purpose))
 	d.askers.Add(k, a)
 	return a
 }
@@ -264,7 +265,7 @@ func (d *Decider) ask(ctx context.Context, q gateway.Question, ix *index, by *as
 		[2]*ast.Term{t.typ, t.text(string(q.Type))},
 		[2]*ast.Term{t.attested, ast.InternedTerm(attested(q.Actor))},
 		[2]*ast.Term{t.named, ast.InternedTerm(q.Named)},
-		[2]*ast.Term{t.known, ast.InternedTerm(q.Facts.Person != 0)},
+		[2]*ast.Term{t.known, ast.InternedTerm(!q.Named || q.Facts.Person != 0)},
 		[2]*ast.Term{t.herself, ast.InternedTerm(q.Own != 0 && (!q.Named || q.Facts.Person == q.Own))},
 		[2]*ast.Term{t.now, ast.NewTerm(ast.Number(itoa64(q.Now.UnixNano())))},
 		[2]*ast.Term{t.permits, by.asPermits},
@@ -279,11 +280,11 @@ func (d *Decider) ask(ctx context.Context, q gateway.Question, ix *index, by *as
 	if len(rs) != 1 || len(rs[0].Expressions) != 1 {
 		return answer{}, fmt.Errorf("consent: no answer")
 	}
-	return d.readAnswer(rs[0].Expressions[0].Value)
+	return d.readAnswer(rs[0].Expressions[0].Value, len(ix.cells))
 }
 
 // readAnswer reads Rego's document strictly: what is missing or of another kind is an error.
-func (d *Decider) readAnswer(v any) (answer, error) {
+func (d *Decider) readAnswer(v any, cells int) (answer, error) {
 	term, ok := v.(*ast.Term)
 	if !ok {
 		return answer{}, fmt.Errorf("consent: answer is %T", v)
@@ -315,7 +316,15 @@ func (d *Decider) readAnswer(v any) (answer, error) {
 			r.fail(d.terms.rights)
 		}
 	})
-	a.chosen = r.numbers(d.terms.permits, make([]int, 0, 16))
-	a.chosen = r.numbers(d.terms.denies, a.chosen)
+	if list := m.Get(d.terms.actions); list != nil {
+		actions, ok := list.Value.(*ast.Array)
+		if !ok {
+			r.fail(d.terms.actions)
+			return answer{}, r.err
+		}
+		a.plain, a.sent = actions.Len() > 0, actions.Len() > 1
+	}
+	a.chosen = r.numbers(d.terms.permits, cells, make([]int, 0, 16))
+	a.chosen = r.numbers(d.terms.denies, cells, a.chosen)
 	return a, r.err
 }

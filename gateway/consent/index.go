@@ -17,20 +17,14 @@ type indexKey struct {
 	epoch  int64
 }
 
-// index is the grants of one person at one epoch, between two period boundaries: by receiver,
-// purpose with role, and action, each cell a number of a list of grants. A value "*" stands for any.
+// index is the grants of one person at one epoch, between two period boundaries: by receiver
+// and purpose, each cell the number of a list of grants. A value "*" stands for any.
 type index struct {
 	from, until time.Time
 	grants      []gateway.Grant
 	looked      []fhir.Reference
-	cells       []cell
+	cells       [][]int // grants of one effect that a receiver and a purpose find
 	term        *ast.Term
-}
-
-// cell is the grants of one effect that one combination of values finds.
-type cell struct {
-	action gateway.Action
-	grants []int
 }
 
 // far is the boundary when there is none; it fits nanoseconds in an int64.
@@ -96,41 +90,28 @@ func newIndex(grants []gateway.Grant, now time.Time) *index {
 }
 
 // cells collects the index before it becomes a term.
-type cells [2]map[string]map[string]map[string]int
+type cells [2]map[string]map[string]int
 
 func (b *cells) add(ix *index, g *gateway.Grant, i int) {
 	if b[g.Effect] == nil {
-		b[g.Effect] = map[string]map[string]map[string]int{}
+		b[g.Effect] = map[string]map[string]int{}
 	}
-	for _, action := range []gateway.Action{gateway.ReadAction, gateway.MessageAction} {
-		if !g.Actions.Has(action) {
-			continue
+	for _, k := range values(g.Recipients) {
+		row := b[g.Effect][k]
+		if row == nil {
+			row = map[string]int{}
+			b[g.Effect][k] = row
 		}
-		for _, k := range values(g.Recipients) {
-			for _, p := range values(g.Purposes) {
-				for _, r := range values(g.Roles) {
-					leaf := under(under(b[g.Effect], k), setting(p, r))
-					n, ok := leaf[string(action)]
-					if !ok {
-						n = len(ix.cells)
-						leaf[string(action)] = n
-						ix.cells = append(ix.cells, cell{action: action})
-					}
-					ix.cells[n].grants = append(ix.cells[n].grants, i)
-				}
+		for _, p := range values(g.Purposes) {
+			n, ok := row[p]
+			if !ok {
+				n = len(ix.cells)
+				row[p] = n
+				ix.cells = append(ix.cells, nil)
 			}
+			ix.cells[n] = append(ix.cells[n], i)
 		}
 	}
-}
-
-// setting is a purpose and a role as one key.
-func setting(purpose, role string) string { return purpose + " " + role }
-
-func under[V any](m map[string]map[string]V, k string) map[string]V {
-	if m[k] == nil {
-		m[k] = map[string]V{}
-	}
-	return m[k]
 }
 
 func values[T ~string](s gateway.Set[T]) []string {
@@ -145,10 +126,8 @@ func values[T ~string](s gateway.Set[T]) []string {
 }
 
 func (b *cells) term(e gateway.Effect) *ast.Term {
-	return object(b[e], func(m map[string]map[string]int) *ast.Term {
-		return object(m, func(m map[string]int) *ast.Term {
-			return object(m, func(n int) *ast.Term { return ast.InternedTerm(n) })
-		})
+	return object(b[e], func(m map[string]int) *ast.Term {
+		return object(m, func(n int) *ast.Term { return ast.InternedTerm(n) })
 	})
 }
 
@@ -160,29 +139,41 @@ func object[V any](m map[string]V, term func(V) *ast.Term) *ast.Term {
 	return ast.NewTerm(o)
 }
 
-// expand turns the cells that Rego chose into terms and citations, each grant once for each side.
-// For read, what the message grants cover holds for records sent to the party by message.
-func (ix *index) expand(s *gateway.Scope, out *gateway.Decision, chosen []int, read bool) {
-	if len(chosen) == 0 {
+// expand turns the cells that Rego chose into terms and citations, for the actions it named. For
+// read, what the message grants cover holds for records sent to the party by message. The role
+// counts here: no Consent names one but as part of its receiver.
+func (ix *index) expand(s *gateway.Scope, out *gateway.Decision, a answer, read bool, role string) {
+	if !a.plain && !a.sent {
 		return
 	}
 	type use struct{ plain, sent bool }
 	uses := make([]use, len(ix.grants))
-	n := 0
-	for _, c := range chosen {
-		if c < 0 || c >= len(ix.cells) {
-			continue
-		}
-		for _, g := range ix.cells[c].grants {
-			u := &uses[g]
-			if sent := read && ix.cells[c].action == gateway.MessageAction; sent && !u.sent {
-				u.sent, n = true, n+1
-			} else if !sent && !u.plain {
-				u.plain, n = true, n+1
+	n, cited := 0, 0
+	asked := gateway.MessageAction
+	if read {
+		asked = gateway.ReadAction
+	}
+	for _, c := range a.chosen {
+		for _, i := range ix.cells[c] {
+			g, u := &ix.grants[i], &uses[i]
+			if u.plain || u.sent || !g.Roles.Has(role) {
+				continue
+			}
+			u.plain = a.plain && g.Actions.Has(asked)
+			u.sent = a.sent && g.Actions.Has(gateway.MessageAction)
+			if u.plain {
+				n++
+			}
+			if u.sent {
+				n++
+			}
+			if u.plain || u.sent {
+				cited++
 			}
 		}
 	}
 	s.Terms = slices.Grow(s.Terms, n)
+	out.Citations = slices.Grow(out.Citations, cited)
 	for i, u := range uses {
 		if !u.plain && !u.sent {
 			continue

@@ -43,7 +43,7 @@ func prepare(ctx context.Context, query string, more ...func(*rego.Rego)) (rego.
 
 // interned holds the terms that every question is built of.
 type interned struct {
-	kind, action, typ, attested, named, known, herself, now, permits, denies, contexts, index, rights *ast.Term
+	kind, action, typ, attested, named, known, herself, now, permits, denies, contexts, index, rights, actions *ast.Term
 	kinds                                                                                             [gateway.Compliance + 1]*ast.Term
 	texts                                                                                             map[string]*ast.Term
 }
@@ -54,7 +54,7 @@ func newInterned() *interned {
 		attested: ast.StringTerm("attested"), named: ast.StringTerm("named"), known: ast.StringTerm("known"),
 		herself: ast.StringTerm("herself"), now: ast.StringTerm("now"), permits: ast.StringTerm("permits"),
 		denies: ast.StringTerm("denies"), contexts: ast.StringTerm("contexts"),
-		index: ast.StringTerm("index"), rights: ast.StringTerm("rights"), texts: map[string]*ast.Term{},
+		index: ast.StringTerm("index"), rights: ast.StringTerm("rights"), actions: ast.StringTerm("actions"), texts: map[string]*ast.Term{},
 	}
 	for k, name := range map[gateway.Kind]string{
 		gateway.Nobody: "nobody", gateway.Machine: "machine", gateway.Person: "person",
@@ -93,10 +93,9 @@ func (t *interned) list(keys []gateway.Recipient) *ast.Term {
 	return ast.ArrayTerm(terms...)
 }
 
-// settings is purpose and role, each also as "*", under which the index keeps what concerns any.
-func (t *interned) settings(purpose, role string) *ast.Term {
-	return ast.ArrayTerm(ast.StringTerm(setting(purpose, role)), ast.StringTerm(setting(purpose, anyParty)),
-		ast.StringTerm(setting(anyParty, role)), ast.StringTerm(setting(anyParty, anyParty)))
+// contextsOf is a purpose, and "*" under which the index keeps what concerns any.
+func (t *interned) contextsOf(purpose string) *ast.Term {
+	return ast.ArrayTerm(ast.StringTerm(purpose), ast.StringTerm(anyParty))
 }
 
 func itoa64(n int64) string { return strconv.FormatInt(n, 10) }
@@ -125,12 +124,12 @@ func (r *resultReader) each(name *ast.Term, f func(*ast.Term)) {
 	set.Foreach(f)
 }
 
-// numbers adds the numbers of a set to a list.
-func (r *resultReader) numbers(name *ast.Term, out []int) []int {
+// numbers adds the numbers of a set, each below limit, to a list.
+func (r *resultReader) numbers(name *ast.Term, limit int, out []int) []int {
 	r.each(name, func(t *ast.Term) {
 		n, ok := t.Value.(ast.Number)
 		i, whole := n.Int()
-		if !ok || !whole {
+		if !ok || !whole || i < 0 || i >= limit {
 			r.fail(name)
 			return
 		}

@@ -117,10 +117,10 @@ func TestDamagedQuestionNeverPermits(t *testing.T) {
 	}
 	input := map[string]any{
 		"kind": "person", "action": "read", "type": "", "attested": true, "named": true, "known": true, "herself": false,
-		"now": 50.0, "permits": []any{"p:1"}, "denies": []any{"p:1", "*"}, "contexts": []any{"TREAT lege", "TREAT *", "* lege", "* *"},
+		"now": 50.0, "permits": []any{"p:1"}, "denies": []any{"p:1", "*"}, "contexts": []any{"TREAT", "*"},
 		"index": map[string]any{"from": 0.0, "until": 100.0,
-			"permit": map[string]any{"p:1": map[string]any{"* *": map[string]any{"read": 1.0}}},
-			"deny":   map[string]any{"*": map[string]any{"TREAT *": map[string]any{"read": 2.0}}}},
+			"permit": map[string]any{"p:1": map[string]any{"*": 1.0}},
+			"deny":   map[string]any{"*": map[string]any{"TREAT": 2.0}}},
 	}
 	ask := func() (permits, denies int) {
 		rs, err := query.Eval(context.Background(), rego.EvalInput(input))
@@ -128,6 +128,9 @@ func TestDamagedQuestionNeverPermits(t *testing.T) {
 			return 0, 0
 		}
 		d := rs[0].Expressions[0].Value.(map[string]any)
+		if len(d["actions"].([]any)) == 0 {
+			return 0, 0
+		}
 		return len(d["permits"].([]any)), len(d["denies"].([]any))
 	}
 	if p, d := ask(); p != 1 || d != 1 {
@@ -143,7 +146,7 @@ func TestDamagedQuestionNeverPermits(t *testing.T) {
 			t.Errorf("permits without its deny: %s", path)
 		}
 	})
-	if tried < 80 {
+	if tried < 60 {
 		t.Errorf("only %d damaged questions tried", tried)
 	}
 }

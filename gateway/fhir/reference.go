@@ -56,3 +56,45 @@ func (r Reference) String() string {
 
 // IsZero reports whether the reference names nothing.
 func (r Reference) IsZero() bool { return r.Type == "" && r.ID == "" && r.Version == "" }
+
+// References lists every element of data type Reference in the resource, contained resources and
+// extensions included, in source order. Elements that the tables do not know are passed over;
+// Validate refuses them.
+func (r *Resource) References() []*Value {
+	var found []*Value
+	known := tables().structures
+	var walk func(v *Value, s *structure)
+	walk = func(v *Value, s *structure) {
+		if s != nil && s.abstract {
+			s = known[v.Get("resourceType").Text()]
+		}
+		if s == nil {
+			return
+		}
+		for i := range v.members {
+			m := &v.members[i]
+			at := s.slots[m.Name]
+			if at == nil && strings.HasPrefix(m.Name, "_") {
+				at = &slot{typ: known["Element"]}
+			}
+			if at == nil {
+				continue
+			}
+			values := []*Value{m.Value}
+			if m.Value.kind == Array {
+				values = m.Value.Items()
+			}
+			for _, one := range values {
+				if one.Kind() != Object {
+					continue
+				}
+				if at.reference {
+					found = append(found, one)
+				}
+				walk(one, at.typ)
+			}
+		}
+	}
+	walk(r.root, known[string(r.kind)])
+	return found
+}

@@ -206,7 +206,7 @@ func TestPlansNeedNoStatistics(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := b.pool.Exec(b.ctx, `insert into resource (person, custodian, type, id, version, method, labels, added, low, high, updated, tok, body)
-		select i/50, 'h' || i % 1000, 'Task', 'x' || i, 'v', 'create', 2, 0, now(), now(), now(), array[i/50, i%7], '' from generate_series(1, 20000) i`); err != nil {
+		select i/50, 'h' || i % 1000, 'Task', 'x' || i, 'v', 'create', 2, 0, now(), now(), now(), array[i/50, i%7], '' from generate_series(1, 8000) i`); err != nil {
 		t.Fatal(err)
 	}
 	join := gateway.Scope{Own: "h7", Fetched: true, Join: &gateway.Join{Permits: []gateway.Recipient{"p:h7"}, Now: start}}

@@ -137,7 +137,15 @@ func (o operandReader) read(raw []string) (values []gateway.Operand, canon []str
 		if fault != "" {
 			return nil, nil, fault
 		}
-		values, canon = append(values, vs...), append(canon, plain)
+		values = append(values, vs...)
+		if o.param.Type == fhir.ReferenceParam { // an id alone has become several references
+			canon = append(canon, strings.Split(plain, ",")...)
+		} else {
+			canon = append(canon, plain)
+		}
+		if len(values) > maxValues {
+			return nil, nil, "search.too-many"
+		}
 	}
 	slices.Sort(canon)
 	return values, slices.Compact(canon), ""

@@ -59,6 +59,7 @@ func TestSearchCanonical(t *testing.T) {
 		{kind: "Task", url: "owner=Organization/1&status=requested,accepted", canonical: "Task?owner=Organization/1&status=accepted,requested", conditions: 2, count: 20, sortedDescending: true},
 		{kind: "Task", url: "status=requested&owner=Organization/1&status=requested", canonical: "Task?owner=Organization/1&status=requested", conditions: 3, count: 20, sortedDescending: true},
 		{kind: "Task", url: "owner=" + url.QueryEscape(testBase+"/Organization/1"), canonical: "Task?owner=Organization/1", conditions: 1, count: 20, sortedDescending: true},
+		{kind: "Task", url: "owner=1", canonical: "Task?owner=CareTeam/1,HealthcareService/1,Organization/1,Patient/1,Practitioner/1,PractitionerRole/1", conditions: 1, count: 20, sortedDescending: true},
 		{kind: "Task", url: "owner:Organization=1", canonical: "Task?owner=Organization/1", conditions: 1, count: 20, sortedDescending: true},
 		{kind: "Task", form: "owner=Organization%2F1&_count=5", canonical: "Task?owner=Organization/1", conditions: 1, count: 5, sortedDescending: true},
 		{kind: "Task", url: "_count=1000", canonical: "Task?", count: 100, sortedDescending: true},

@@ -33,6 +33,7 @@ var texts = map[string]text{
 
 	// Rules of content that the gateway itself keeps.
 	"custodian-not-own":             {"Forvalteren settes av serveren og kan ikke være en annen enn din egen virksomhet.", "The custodian is set by the server and cannot be another than your own party."},
+	"subject-absolute":              {"Referansen til pasienten må være relativ: Patient/id.", "The reference to the patient must be relative: Patient/id."},
 	"directory.contained":           {"Katalogen tar ikke imot inneholdte ressurser.", "The directory takes no contained resources."},
 	"directory.header":              {"Endpoint.header kan ikke brukes: det kan inneholde hemmeligheter.", "Endpoint.header cannot be used: it may hold secrets."},
 	"directory.record-reference":    {"Katalogen kan ikke vise til opplysninger om pasienter.", "The directory cannot refer to records."},

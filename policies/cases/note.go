@@ -81,10 +81,11 @@ func (n provisionNote) build() map[string]any {
 		p["type"] = n.Type
 	}
 	var actors []any
-	for role, names := range map[string][]string{"CST": n.From, "IRCP": n.To} {
-		for _, r := range references(names) {
-			actors = append(actors, map[string]any{"role": codeable(roleSystem, role), "reference": r})
-		}
+	for _, r := range references(n.From) {
+		actors = append(actors, map[string]any{"role": codeable(roleSystem, "CST"), "reference": r})
+	}
+	for _, r := range references(n.To) {
+		actors = append(actors, map[string]any{"role": codeable(roleSystem, "IRCP"), "reference": r})
 	}
 	set(p, "actor", actors)
 	set(p, "securityLabel", codings(labelSystem, n.Labels))
