@@ -124,15 +124,25 @@ func (w *world) hide(t *testing.T) {
 		"owner":{"reference":"`+w.asks["ous-tsb"].organization+`"},"authoredOn":"2026-02-02"}`))
 	w.store(t, "Observation", "skjult", label(`{"resourceType":"Observation","status":"final","code":{"text":"Gjeld"},"subject":{"reference":"`+kari+`"},"valueString":"x"}`))
 	other := "Patient/" + bydel.herID + "-annen"
-	for n := range 3 { // messages that no samtykke lets through
-		if a, err := bydel.postMessage(admitted(fmt.Sprintf("skjult-%d", n), bydel.herID, w.asks["ous-tsb"].herID, otherNIN, "Ullevål")); err != nil || a.status != http.StatusCreated {
-			t.Fatalf("message: %v, status %d: %s", err, a.status, a.body)
-		}
-	}
+	w.deliver(t, "skjult-1") // no samtykke lets it through
+	given := w.store(t, "Consent", "tilbaketrukket", consent(other, bydel.organization, []string{w.asks["ous-tsb"].organization},
+		[]string{bydel.organization}, []string{"logistikk", "rus", "psykisk", "somatisk"}))
+	w.deliver(t, "skjult-2") // and this one lies in the mailbox when the samtykke is withdrawn
+	bydel.must(http.StatusNoContent, http.MethodDelete, "/fhir/"+given, nil)
 	for n := range 5 {
 		w.store(t, "CarePlan", fmt.Sprintf("annen-%d", n), carePlan(other, fmt.Sprintf("annen-%d", n), 900))
 	}
 	w.store(t, "Consent", "annen", consent(other, bydel.organization, []string{w.as("velferdsetaten").organization}, []string{bydel.organization}, []string{"bolig"}))
+}
+
+// deliver hands in a message from the bydel to the hospital about somebody else.
+func (w *world) deliver(t *testing.T, msgID string) {
+	t.Helper()
+	bydel := w.asks["bydel-sagene"]
+	document := admitted(msgID, bydel.herID, w.asks["ous-tsb"].herID, otherNIN, "Ullevål")
+	if a, err := bydel.postMessage(document); err != nil || a.status != http.StatusCreated {
+		t.Fatalf("message: %v, status %d: %s", err, a.status, a.body)
+	}
 }
 
 // settle lets what works in the background end.

@@ -122,12 +122,22 @@ func (w *arrival) takeOver(d *written) {
 	d.points = nil
 }
 
+// authoredBytes is the size of a resource that Sluse itself writes, in bytes: a Binary keeps a document
+// of 10 MiB as base64.
+const authoredBytes = 16 << 20
+
+// ParseAuthored reads a resource that is in the store already, or that Sluse itself has made of a
+// message. It may be larger than what a client may write (fhir.Parse).
+func ParseAuthored(body []byte) (*fhir.Resource, error) {
+	return fhir.ParseLimits(body, fhir.Limits{Bytes: authoredBytes})
+}
+
 // named puts labels into the body, so that the rules see them as named by the custodian.
 func named(body []byte, added Labels) ([]byte, error) {
 	if added == 0 {
 		return body, nil
 	}
-	res, err := fhir.Parse(body)
+	res, err := ParseAuthored(body)
 	if err != nil {
 		return nil, Failed("gateway.draft", Invalid, err)
 	}
@@ -150,7 +160,7 @@ func named(body []byte, added Labels) ([]byte, error) {
 // authored makes a draft of a resource that Sluse itself writes for a party: a new version of id.
 func (g *Gateway) authored(ctx context.Context, who asked, body []byte, id fhir.ID, added Labels) (*written, error) {
 	const op = "gateway.author"
-	res, err := fhir.Parse(body)
+	res, err := ParseAuthored(body)
 	if err != nil {
 		return nil, Failed(op, Invalid, err)
 	}

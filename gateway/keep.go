@@ -237,7 +237,7 @@ func (g *Gateway) retract(ctx context.Context, tx Tx, who asked, p Permit, c Con
 		if current.Deleted {
 			continue
 		}
-		res, err := fhir.Parse(current.Body)
+		res, err := ParseAuthored(current.Body)
 		if err != nil {
 			return Failed("gateway.retract", Internal, err)
 		}

@@ -132,6 +132,9 @@ func (g *Gateway) Resume(ctx context.Context, t Translator, limit int) (int, err
 			settled++
 			continue
 		}
+		if ctx.Err() != nil {
+			return settled, ctx.Err()
+		}
 		g.Log.WarnContext(ctx, "message could not be settled", slog.String("message", string(id)), slog.Any("error", err))
 		if CodeOf(err) == Unavailable { // not the message's fault: it is tried again, however often
 			continue
@@ -160,22 +163,47 @@ func (g *Gateway) postpone(ctx context.Context, id MessageID, t Translator) erro
 	if err != nil || tries < poisonTries {
 		return err
 	}
-	return g.Store.Tx(ctx, func(tx Tx) error {
-		m, err := g.take(ctx, tx, id, t)
-		if err != nil {
-			if errors.Is(err, errSettled) {
-				return nil
-			}
-			return err
-		}
-		return g.reject(ctx, tx, m, t, ProcessingFailed)
-	})
+	return g.giveUp(ctx, id, t, ProcessingFailed)
 }
 
 var errSettled = errors.New("message is settled")
 
-// settle gives a claimed message its effect, once.
+// ofContent tells whether an error is a fault of the document, which is the same at every try.
+func ofContent(err error) bool {
+	switch CodeOf(err) {
+	case Malformed, Invalid, NotSupported, TooLarge, TooCostly:
+		return err != nil
+	}
+	return false
+}
+
+// settle gives a claimed message its effect, once. A fault of its content is answered at once.
 func (g *Gateway) settle(ctx context.Context, id MessageID, t Translator) error {
+	err := g.effect(ctx, id, t)
+	if !ofContent(err) {
+		return err
+	}
+	g.Log.WarnContext(ctx, "message is not valid", slog.String("message", string(id)), slog.Any("error", err))
+	return g.giveUp(ctx, id, t, ContentInvalid)
+}
+
+// giveUp ends a claimed message with a negative AppRec.
+func (g *Gateway) giveUp(ctx context.Context, id MessageID, t Translator, why Reason) error {
+	err := g.Store.Tx(ctx, func(tx Tx) error {
+		m, err := g.take(ctx, tx, id, t)
+		if err != nil {
+			return err
+		}
+		return g.reject(ctx, tx, m, t, why)
+	})
+	if errors.Is(err, errSettled) {
+		return nil
+	}
+	return err
+}
+
+// effect settles in one transaction.
+func (g *Gateway) effect(ctx context.Context, id MessageID, t Translator) error {
 	err := g.Store.Tx(ctx, func(tx Tx) error {
 		m, err := g.take(ctx, tx, id, t)
 		if err != nil {
@@ -330,7 +358,7 @@ func (g *Gateway) mapped(ctx context.Context, w *arrival, t Translator) error {
 			w.delivery = d
 		case code == NotSupported:
 			w.reason = KindUnknown
-		case code == Malformed || code == Invalid:
+		case ofContent(err):
 			w.reason = ContentInvalid
 		default:
 			return err
@@ -338,7 +366,7 @@ func (g *Gateway) mapped(ctx context.Context, w *arrival, t Translator) error {
 	}
 	if w.reason == NoReason {
 		err := g.draftAll(ctx, w)
-		if err != nil && CodeOf(err) != Invalid {
+		if err != nil && !ofContent(err) {
 			return err
 		}
 		if err != nil {

@@ -159,7 +159,7 @@ func (g *Gateway) relay(ctx context.Context, tx Tx, o Order, t Translator, withi
 	if err != nil && CodeOf(err) != NotFound {
 		return err
 	}
-	res, broken := fhir.Parse(order.Body)
+	res, broken := ParseAuthored(order.Body)
 	if err != nil || order.Deleted || broken != nil || res.Root().Get("status").Text() != "in-progress" {
 		o.State = Rejected
 		return tx.Advance(ctx, o, time.Time{}, "withdrawn") // its sender took it back
@@ -407,7 +407,7 @@ func (g *Gateway) setCommunication(ctx context.Context, tx Tx, owner asked, p Pe
 	if current.Deleted {
 		return nil
 	}
-	res, err := fhir.Parse(current.Body)
+	res, err := ParseAuthored(current.Body)
 	if err != nil {
 		return Failed("gateway.communication", Internal, err)
 	}

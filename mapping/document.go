@@ -87,7 +87,7 @@ func (r *reader) attachment(ref *elem, a Attachment, data *elem, section int) {
 	switch {
 	case a.FileRef != "" && uriForm.MatchString(a.FileRef):
 		content.set("url", str(a.FileRef))
-		r.text(ref.kid("FileReference"), Mapped, d, steps("content.attachment.url"))
+		r.mappedText(ref.kid("FileReference"), d, "content.attachment.url")
 	case a.Bytes != nil:
 		b := r.binary("", d, a.MimeType, a.Bytes, section)
 		content.set("url", str("Binary/"+r.id(b.key)))
@@ -96,9 +96,9 @@ func (r *reader) attachment(ref *elem, a Attachment, data *elem, section int) {
 	case data != nil:
 		r.leafReport(data, nil, Invalid, "", "")
 	}
-	r.text(ref.kid("MimeType"), Mapped, d, steps("content.attachment.contentType"))
+	r.mappedText(ref.kid("MimeType"), d, "content.attachment.contentType")
 	if a.Name != "" {
-		r.text(ref.kid("Description"), Mapped, d, steps("content.attachment.title"))
+		r.mappedText(ref.kid("Description"), d, "content.attachment.title")
 	}
 	d.filled = true
 	d.body.set("content", array(obj("attachment", content)))
@@ -119,15 +119,24 @@ func (r *reader) binary(key string, of *building, mime string, data []byte, sect
 	b := r.build(key, "Binary", section)
 	b.body.set("contentType", str(mime))
 	b.body.set("securityContext", r.reference(of))
-	b.body.set("data", str(base64.StdEncoding.EncodeToString(data)))
+	var text strings.Builder
+	text.Grow(base64.StdEncoding.EncodedLen(len(data)))
+	encoder := base64.NewEncoder(base64.StdEncoding, &text)
+	_, _ = encoder.Write(data) // a Builder takes all
+	_ = encoder.Close()
+	b.body.set("data", str(text.String()))
 	return b
 }
 
 // senderReference names the sending unit by HER-id.
 func (r *reader) senderReference() *node {
+	if r.sender != nil {
+		return r.sender
+	}
 	s := r.in.Head.Sender
-	return obj("type", "Organization", "identifier", obj("system", identifierSystems["HER"], "value", s.Addressed()),
+	r.sender = obj("type", "Organization", "identifier", obj("system", identifierSystems["HER"], "value", s.Addressed()),
 		"display", s.Display())
+	return r.sender
 }
 
 // original keeps the message as it came: literal bytes, with every label that any part of it has.

@@ -46,15 +46,16 @@ type binding struct{ prefix, uri string }
 // resolve builds the elem tree and refuses unbound prefixes and duplicate attributes, both by namespace.
 func resolve(root *etree.Element) (*elem, error) {
 	scope := []binding{{"xml", nsXML}}
-	return resolveIn(root, nil, scope)
+	e := &elem{}
+	return e, e.resolve(root, nil, scope)
 }
 
-func resolveIn(src *etree.Element, parent *elem, scope []binding) (*elem, error) {
-	e := &elem{name: src.Tag, parent: parent, src: src}
+func (e *elem) resolve(src *etree.Element, parent *elem, scope []binding) error {
+	e.name, e.parent, e.src = src.Tag, parent, src
 	for _, a := range src.Attr {
 		switch {
 		case a.Space == "xmlns" && (a.Value == "" || a.Key == "xmlns" || a.Key == "xml"):
-			return nil, fault(Forbidden, e.path(), "namespace declaration that is not allowed")
+			return fault(Forbidden, e.path(), "namespace declaration that is not allowed")
 		case a.Space == "xmlns":
 			scope = append(scope, binding{a.Key, a.Value})
 		case a.Space == "" && a.Key == "xmlns":
@@ -63,24 +64,30 @@ func resolveIn(src *etree.Element, parent *elem, scope []binding) (*elem, error)
 	}
 	var ok bool
 	if e.ns, ok = lookup(scope, src.Space); !ok && src.Space != "" || strings.Contains(src.Tag, ":") {
-		return nil, fault(Forbidden, e.path(), "unbound prefix")
+		return fault(Forbidden, e.path(), "unbound prefix")
 	}
 	if err := e.readAttrs(src, scope); err != nil {
-		return nil, err
+		return err
 	}
-	if n := len(src.Child) / 2; n > 0 {
-		e.kids = make([]*elem, 0, n)
+	var texts, elements int
+	for _, child := range src.Child {
+		if _, ok := child.(*etree.Element); ok {
+			elements++
+		}
 	}
-	var texts int
+	var kids []elem
+	if elements > 0 {
+		kids, e.kids = make([]elem, elements), make([]*elem, 0, elements)
+	}
 	for _, child := range src.Child {
 		switch c := child.(type) {
 		case *etree.CharData:
 			texts++
 			e.text = c.Data
 		case *etree.Element:
-			kid, err := resolveIn(c, e, scope)
-			if err != nil {
-				return nil, err
+			kid := &kids[len(e.kids)]
+			if err := kid.resolve(c, e, scope); err != nil {
+				return err
 			}
 			e.kids = append(e.kids, kid)
 		}
@@ -89,7 +96,7 @@ func resolveIn(src *etree.Element, parent *elem, scope []binding) (*elem, error)
 		e.text = joinText(src)
 	}
 	numberSiblings(e.kids)
-	return e, nil
+	return nil
 }
 
 // joinText joins what comments and elements stand between. White space between elements is no value.
@@ -173,9 +180,10 @@ func (e *elem) path() string {
 		return ""
 	}
 	if e.place == "" {
-		e.place = e.listPath()
-		if e.index > 0 {
-			e.place += "[" + strconv.Itoa(e.index) + "]"
+		if e.index == 0 {
+			e.place = e.listPath()
+		} else {
+			e.place = e.parent.path() + "/" + e.name + "[" + strconv.Itoa(e.index) + "]"
 		}
 	}
 	return e.place

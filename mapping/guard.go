@@ -47,7 +47,12 @@ func ReadXML(raw []byte, l Limits) (*etree.Document, error) {
 }
 
 // parse is ReadXML with the tree that has its namespaces resolved.
-func parse(raw []byte, l Limits) (*etree.Document, *elem, error) {
+func parse(raw []byte, l Limits) (*etree.Document, *elem, error) { return parseText(raw, l, false) }
+
+// parseLean is parse without the white space between tags, which is no value and a good part of the bytes.
+func parseLean(raw []byte) (*etree.Document, *elem, error) { return parseText(raw, Limits{}, true) }
+
+func parseText(raw []byte, l Limits, lean bool) (*etree.Document, *elem, error) {
 	l = l.orDefault()
 	if len(raw) > l.Bytes {
 		return nil, nil, fault(TooLarge, "", "document over the limit")
@@ -56,8 +61,12 @@ func parse(raw []byte, l Limits) (*etree.Document, *elem, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := scan(text, l); err != nil {
+	tight, err := scan(text, l)
+	if err != nil {
 		return nil, nil, err
+	}
+	if lean {
+		text = tight
 	}
 	doc := etree.NewDocument()
 	doc.ReadSettings = etree.ReadSettings{
@@ -66,6 +75,9 @@ func parse(raw []byte, l Limits) (*etree.Document, *elem, error) {
 		PreserveDuplicateAttrs: true,
 	}
 	if err := doc.ReadFromBytes(text); err != nil {
+		if lean {
+			return parse(raw, l) // for the line of the error
+		}
 		return nil, nil, notWellFormed(err)
 	}
 	root := doc.Root()
@@ -179,31 +191,39 @@ type scanner struct {
 	limits       Limits
 }
 
-// scan enforces the guards that must hold before a tree is built.
-func scan(text []byte, l Limits) error {
+// scan enforces the guards that must hold before a tree is built. It returns the text without the white space between
+// one tag and the next.
+func scan(text []byte, l Limits) ([]byte, error) {
 	s := &scanner{text: text, limits: l}
+	tight, from, afterTag := make([]byte, 0, len(text)), 0, false
 	for {
 		next := bytes.IndexByte(s.text[s.pos:], '<')
 		if next < 0 {
 			next = len(s.text) - s.pos
 		}
-		if s.depth == 0 && len(bytes.Trim(s.text[s.pos:s.pos+next], " \t\r\n")) > 0 {
-			return s.fail(Forbidden, "text outside the root element")
+		white := len(bytes.Trim(s.text[s.pos:s.pos+next], " \t\r\n")) == 0
+		if s.depth == 0 && !white {
+			return nil, s.fail(Forbidden, "text outside the root element")
+		}
+		tag := s.pos+next+1 < len(s.text) && s.text[s.pos+next+1] != '!' // a comment or CDATA may stand in the middle of a text
+		if white && next > 0 && tag && afterTag {
+			tight, from = append(tight, s.text[from:s.pos]...), s.pos+next
 		}
 		if s.pos += next; s.pos >= len(s.text) {
 			break
 		}
 		if s.nodes++; s.nodes > l.Nodes {
-			return s.fail(TooLarge, "too many nodes")
+			return nil, s.fail(TooLarge, "too many nodes")
 		}
 		if err := s.markup(); err != nil {
-			return err
+			return nil, err
 		}
+		afterTag = tag
 	}
 	if s.roots != 1 {
-		return s.fail(NotXML, "not exactly one root element")
+		return nil, s.fail(NotXML, "not exactly one root element")
 	}
-	return nil
+	return append(tight, s.text[from:]...), nil
 }
 
 func (s *scanner) fail(code Code, text string) *Error {

@@ -23,14 +23,14 @@ func (r *reader) header(root *elem) {
 	r.communication.filled = true
 	c := r.communication.body
 	c.set("identifier", array(obj("system", msgIDSystem, "value", h.MsgID)))
-	r.text(info.kid("MsgId"), Mapped, r.communication, steps("identifier.value"))
+	r.mappedText(info.kid("MsgId"), r.communication, "identifier.value")
 	if h.RefToParent != "" {
 		c.set("inResponseTo", array(messageReference(h.RefToParent)))
-		r.text(info.at("ConversationRef", "RefToParent"), Mapped, r.communication, steps("inResponseTo.identifier.value"))
+		r.mappedText(info.at("ConversationRef", "RefToParent"), r.communication, "inResponseTo.identifier.value")
 	}
 	if h.RefToConversation != "" {
 		c.set("partOf", array(messageReference(h.RefToConversation)))
-		r.text(info.at("ConversationRef", "RefToConversation"), Mapped, r.communication, steps("partOf.identifier.value"))
+		r.mappedText(info.at("ConversationRef", "RefToConversation"), r.communication, "partOf.identifier.value")
 	}
 	c.set("status", str("completed")) // it has been sent and received
 	if official := r.t.codes["8279"][string(h.Kind)]; r.log && !sameText(official, h.KindDisplay) {
@@ -41,7 +41,7 @@ func (r *reader) header(root *elem) {
 	r.attribute(info.kid("Type"), "V", Mapped, r.communication, "category.coding.code")
 	r.attribute(info.kid("Type"), "DN", Mapped, r.communication, "category.coding.display")
 	c.set("sent", str(r.sent))
-	r.text(info.kid("GenDate"), Mapped, r.communication, steps("sent"))
+	r.mappedText(info.kid("GenDate"), r.communication, "sent")
 	recipients := r.addressReferences(info.at("Receiver", "Organisation"), "recipient")
 	for _, other := range info.kidsNamed("OtherReceiver") {
 		recipients = append(recipients, r.addressReferences(other.kid("Organisation"), "recipient")...)
@@ -102,18 +102,18 @@ func (r *reader) organisationReference(org *elem, target string) *node {
 	ref := obj("type", "Organization")
 	if id := bestIdent(org, "ORG"); id != nil {
 		ref.set("identifier", obj("system", identifierSystems[id.kid("TypeId").attr("V")], "value", id.kid("Id").value()))
-		r.text(id.kid("Id"), Mapped, r.communication, steps(target+".identifier.value"))
+		r.mappedText(id.kid("Id"), r.communication, target+".identifier.value")
 		for _, other := range org.kidsNamed("Ident") {
 			if other != id && other.kid("TypeId").attr("V") == "ENH" {
 				ref.put(steps("extension{organisasjonsnummer}.valueIdentifier"),
 					obj("system", identifierSystems["ENH"], "value", other.kid("Id").value()))
-				r.text(other.kid("Id"), Mapped, r.communication, steps(target+".extension.valueIdentifier.value"))
+				r.mappedText(other.kid("Id"), r.communication, target+".extension.valueIdentifier.value")
 			}
 		}
 	}
 	if name := org.kid("OrganisationName"); name.value() != "" {
 		ref.set("display", str(name.value()))
-		r.text(name, Mapped, r.communication, steps(target+".display"))
+		r.mappedText(name, r.communication, target+".display")
 	}
 	return ref
 }
@@ -149,7 +149,7 @@ func (r *reader) patientResource(e *elem) {
 	for _, n := range []string{"GivenName", "MiddleName"} {
 		if k := e.kid(n); k.value() != "" {
 			given = append(given, str(k.value()))
-			r.text(k, Mapped, r.patient, steps("name.given"))
+			r.mappedText(k, r.patient, "name.given")
 		}
 	}
 	name := obj("family", p.Family)
@@ -158,11 +158,11 @@ func (r *reader) patientResource(e *elem) {
 	}
 	b.set("name", array(name))
 	if p.Family != "" {
-		r.text(e.kid("FamilyName"), Mapped, r.patient, steps("name.family"))
+		r.mappedText(e.kid("FamilyName"), r.patient, "name.family")
 	}
 	if p.BirthDate != "" {
 		b.set("birthDate", str(p.BirthDate))
-		r.text(e.kid("DateOfBirth"), Mapped, r.patient, steps("birthDate"))
+		r.mappedText(e.kid("DateOfBirth"), r.patient, "birthDate")
 	} else if p.BirthDateAsStated != "" {
 		r.text(e.kid("DateOfBirth"), Invalid, r.patient, nil)
 	}
@@ -192,7 +192,7 @@ func (r *reader) patientIdentifiers(e *elem, b *node) {
 		}
 		n.set("value", str(value))
 		ids = append(ids, n)
-		r.text(id.kid("Id"), Mapped, r.patient, steps("identifier.value"))
+		r.mappedText(id.kid("Id"), r.patient, "identifier.value")
 		r.attribute(id.kid("TypeId"), "V", Mapped, r.patient, "identifier.type.coding.code")
 	}
 	if len(ids) > 0 {
@@ -236,7 +236,7 @@ func (r *reader) address(e *elem, cur *building) *node {
 	for _, n := range []string{"StreetAdr", "Postbox"} {
 		if k := e.kid(n); k.value() != "" {
 			lines = append(lines, str(k.value()))
-			r.text(k, Mapped, cur, steps("address.line"))
+			r.mappedText(k, cur, "address.line")
 		}
 	}
 	if len(lines) > 0 {
@@ -245,7 +245,7 @@ func (r *reader) address(e *elem, cur *building) *node {
 	for _, pair := range [][2]string{{"City", "city"}, {"PostalCode", "postalCode"}} {
 		if k := e.kid(pair[0]); k.value() != "" {
 			a.set(pair[1], str(k.value()))
-			r.text(k, Mapped, cur, steps("address."+pair[1]))
+			r.mappedText(k, cur, "address."+pair[1])
 		}
 	}
 	if c := e.kid("Country"); c.attr("V") != "" {
@@ -275,13 +275,13 @@ func (r *reader) contact(e *elem, cur *building, base *node) {
 	name := object()
 	if k := e.kid("FamilyName"); k.value() != "" {
 		name.set("family", str(k.value()))
-		r.text(k, Mapped, cur, steps("contact.name.family"))
+		r.mappedText(k, cur, "contact.name.family")
 	}
 	var given []*node
 	for _, n := range []string{"GivenName", "MiddleName"} {
 		if k := e.kid(n); k.value() != "" {
 			given = append(given, str(k.value()))
-			r.text(k, Mapped, cur, steps("contact.name.given"))
+			r.mappedText(k, cur, "contact.name.given")
 		}
 	}
 	if len(given) > 0 {

@@ -18,8 +18,23 @@ type node struct {
 	handled bool // writing: an element of the message carries this value
 }
 
+// object has room for four members, which most have, in one allocation.
 func object() *node {
-	return &node{kind: 'o', names: make([]string, 0, 4), kids: make([]*node, 0, 4)}
+	o := &struct {
+		node
+		names [4]string
+		kids  [4]*node
+	}{}
+	o.node = node{kind: 'o', names: o.names[:0], kids: o.kids[:0]}
+	return &o.node
+}
+
+// with adds a text member to a new object; an empty one is left out.
+func (n *node) with(name, value string) *node {
+	if value != "" {
+		n.names, n.kids = append(n.names, name), append(n.kids, str(value))
+	}
+	return n
 }
 func array(kids ...*node) *node { return &node{kind: 'a', kids: kids} }
 func str(s string) *node        { return &node{kind: 's', scalar: s} }

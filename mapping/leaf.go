@@ -99,8 +99,7 @@ func (r *reader) textLeaf(e *elem, f *field, cur *building, base *node, sec int)
 		return
 	}
 	base.put(f.targets[0].path, str(text))
-	cur.filled = true
-	r.text(e, Mapped, cur, f.targets[0].path)
+	r.mappedText(e, cur, f.targets[0].name)
 }
 
 // clean refuses the C1 control characters, which XML allows and a FHIR string does not.
@@ -178,7 +177,7 @@ func (r *reader) typedText(e *elem, f *field, cur *building, base *node) {
 		return
 	}
 	base.put(f.targets[0].path, v)
-	r.text(e, Mapped, cur, f.targets[0].path)
+	r.mappedText(e, cur, f.targets[0].name)
 	r.literals(f, base)
 }
 
@@ -210,7 +209,7 @@ func (r *reader) coded(e *elem, f *field, cur *building, base *node, sec int) {
 		r.label(sec, "uklassifisert") // the code would have told what the text is about
 	}
 	path, name := f.targets[0].path, f.targets[0].name
-	coding := obj("system", system, "code", code, "display", display)
+	coding := object().with("system", system).with("code", code).with("display", display)
 	var v *node
 	switch {
 	case f.kind == "CODE":
@@ -218,9 +217,9 @@ func (r *reader) coded(e *elem, f *field, cur *building, base *node, sec int) {
 			r.attribute(e, "OT", Kept, cur, "")
 		}
 	case code == "" && other == "":
-		v = obj("text", display) // a name without a code
+		v = object().with("text", display) // a name without a code
 	default:
-		v = obj("text", other)
+		v = object().with("text", other)
 		if len(coding.names) > 0 {
 			v.set("coding", array(coding))
 		}

@@ -17,7 +17,7 @@ func Read(raw []byte, id func(key string) string) (*Incoming, error) { return re
 
 // read also takes what is only sent (messages of direction out) when all is set: for translating back.
 func read(raw []byte, id func(key string) string, all bool) (*Incoming, error) {
-	doc, root, err := parse(raw, Limits{})
+	doc, root, err := parseLean(raw)
 	if err != nil {
 		return nil, err
 	}
@@ -120,6 +120,7 @@ type reader struct {
 	grouped       map[int]bool   // the sections among them
 	sent          string         // GenDate as FHIR writes it
 	log           bool           // LOG_: no free text, no clinical reference
+	sender        *node          // logical reference to the sending unit
 	declared      bool           // a namespace or a schema hint is of no standard
 	communication *building
 	patient       *building
@@ -146,7 +147,7 @@ func (r *reader) id(key string) string {
 	return r.ids[key]
 }
 
-func (r *reader) reference(b *building) *node { return obj("reference", b.typ+"/"+r.id(b.key)) }
+func (r *reader) reference(b *building) *node { return object().with("reference", b.typ+"/"+r.id(b.key)) }
 
 // build begins a resource. The first CareTeam and the Patient have fixed keys.
 func (r *reader) build(key, typ string, section int) *building {

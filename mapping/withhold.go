@@ -32,7 +32,7 @@ func Withhold(raw []byte, paths []string) ([]byte, error) {
 		}
 		return raw, undroppable(raw, head)
 	}
-	clear(&doc.Element)
+	strip(&doc.Element)
 	for _, p := range paths {
 		for _, alternative := range strings.Split(p, " | ") {
 			if err := remove(root, alternative); err != nil {
@@ -64,14 +64,14 @@ func undroppable(raw []byte, head *Head) error {
 	return nil
 }
 
-// clear removes comments, processing instructions and attributes of XMLSchema-instance.
-func clear(e *etree.Element) {
+// strip removes comments, processing instructions and attributes of XMLSchema-instance.
+func strip(e *etree.Element) {
 	for i := len(e.Child) - 1; i >= 0; i-- {
 		switch c := e.Child[i].(type) {
 		case *etree.Comment, *etree.ProcInst, *etree.Directive:
 			e.RemoveChildAt(i)
 		case *etree.Element:
-			clear(c)
+			strip(c)
 		}
 	}
 	e.Attr = slices.DeleteFunc(e.Attr, func(a etree.Attr) bool { return a.Space != "" && a.Space != "xmlns" && a.NamespaceURI() == nsXSI })
@@ -81,7 +81,7 @@ func clear(e *etree.Element) {
 func unusedNamespaces(e *etree.Element, need []string) []string {
 	used := append(make([]string, 0, 8), e.Space)
 	for _, a := range e.Attr {
-		if a.Space != "" && a.Space != "xmlns" {
+		if a.Space != "" && a.Space != "xmlns" && !slices.Contains(used, a.Space) {
 			used = append(used, a.Space)
 		}
 	}

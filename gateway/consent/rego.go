@@ -44,8 +44,8 @@ func prepare(ctx context.Context, query string, more ...func(*rego.Rego)) (rego.
 // interned holds the terms that every question is built of.
 type interned struct {
 	kind, action, typ, attested, named, known, herself, now, permits, denies, contexts, index, rights, actions *ast.Term
-	kinds                                                                                             [gateway.Compliance + 1]*ast.Term
-	texts                                                                                             map[string]*ast.Term
+	kinds                                                                                                      [gateway.Compliance + 1]*ast.Term
+	texts                                                                                                      map[string]*ast.Term
 }
 
 func newInterned() *interned {

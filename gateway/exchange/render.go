@@ -29,11 +29,11 @@ var themes = map[mapping.Kind][2]string{
 // sent without it. The report tells what of each record the message has no element for.
 func (Translator) Render(o gateway.Outbound) (document, report []byte, err error) {
 	const op = "exchange.render"
-	communication, err := fhir.Parse(o.Communication)
+	communication, err := gateway.ParseAuthored(o.Communication)
 	if err != nil {
 		return nil, nil, gateway.Failed(op, gateway.Internal, err)
 	}
-	patient, err := fhir.Parse(o.Patient)
+	patient, err := gateway.ParseAuthored(o.Patient)
 	if err != nil {
 		return nil, nil, gateway.Failed(op, gateway.Internal, err)
 	}
@@ -118,7 +118,7 @@ func textOf(root *fhir.Value) string {
 
 func attachmentOf(body []byte) (mapping.Attachment, error) {
 	const op = "exchange.attachment"
-	b, err := fhir.Parse(body)
+	b, err := gateway.ParseAuthored(body)
 	if err != nil {
 		return mapping.Attachment{}, gateway.Failed(op, gateway.Internal, err)
 	}

@@ -195,7 +195,7 @@ func (w *world) read(a gateway.Actor, r fhir.Reference) (*fhir.Resource, error) 
 	var b bytes.Buffer
 	_, err = out.Release.WriteTo(&b)
 	must(w.t, err)
-	return fhir.Parse(b.Bytes())
+	return gateway.ParseAuthored(b.Bytes())
 }
 
 // patient makes a party's own Patient of Kari.

@@ -91,7 +91,7 @@ func (v *view) FactsFor(ctx context.Context, persons []gateway.PersonID) ([]gate
 // hold locks the epochs that a decision of a Tx rests on. In a Tx the statement runs for nobody
 // too, so that an unknown record takes the same way as a hidden one.
 func (v *view) hold(ctx context.Context, op string, persons ...gateway.PersonID) error {
-	if v != nil {
+	if !v.writes {
 		return nil
 	}
 	ids := make([]int64, len(persons))

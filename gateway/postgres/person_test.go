@@ -226,3 +226,25 @@ func TestChangedNumberLeavesNoRecordBehind(t *testing.T) {
 		t.Errorf("%d records are of a person that their Patient is not", n)
 	}
 }
+
+// The same, when the record comes after the snapshot in which the number is changed.
+func TestChangedNumberSeesRecordsAfterItsSnapshot(t *testing.T) {
+	b := newBench(t)
+	patient := b.patient("100", "100-kari", kari)
+	var late gateway.Record
+	if err := b.tx(func(tx *Tx) error {
+		if _, err := tx.FactsOf(b.ctx, patient.Reference); err != nil {
+			return err
+		}
+		if late.Key == 0 {
+			late = b.make(b.draft("100", ref("Goal", "100-late"), "100-kari", gateway.Plan))
+		}
+		_, err := tx.put(b.ctx, own("100"), b.next(patient, func(d *gateway.Draft) { d.National = nin(b, ola) }))
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if was, is, her := patient.Person, b.of(late.Reference).Person, b.of(patient.Reference).Person; is != her || is == was {
+		t.Errorf("the late record is of person %d, its Patient of %d, before of %d", is, her, was)
+	}
+}

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -198,36 +199,132 @@ func TestVectorsThroughSQL(t *testing.T) {
 // Scopes and records of every shape: SQL and gateway.Scope say the same.
 func TestScopeThroughSQL(t *testing.T) {
 	b := newBench(t)
-	released, hidden := 0, 0
+	seen := map[string]int{}
 	rapid.Check(t, func(rt *rapid.T) {
-		scope, r := drawScope(rt), drawRecord(rt)
-		b.plant(r, nil, scope.Own)
-		covered, want := scope.Releases(r)
-		got, found, err := b.answers(scope, r, true)
-		if err != nil {
-			rt.Fatalf("%v\nscope %+v\nrecord %+v", err, scope, r)
-		}
-		if got != want {
-			rt.Fatalf("SQL releases %v, Go %v\nscope %+v\nrecord %+v", got, want, scope, r)
-		}
-		if got && r.Custodian != scope.Own && r.Fetched == 0 && found != covered {
-			rt.Fatalf("SQL covers %v, Go %v\nscope %+v\nrecord %+v", found.Codes(), covered.Codes(), scope, r)
-		}
-		if want {
-			released++
-		} else {
-			hidden++
+		for range 8 {
+			checkScope(rt, b, seen)
 		}
 	})
-	if released < 5 || hidden < 5 {
-		t.Errorf("%d released, %d hidden: the check shows little", released, hidden)
+	for _, what := range []string{"released true", "released false", "deny", "sent", "period", "item"} {
+		if seen[what] < 3 {
+			t.Errorf("%q decided %d times: the check shows little (%v)", what, seen[what], seen)
+		}
 	}
+}
+
+func checkScope(rt *rapid.T, b *bench, seen map[string]int) {
+	r := drawRecord(rt)
+	scope := drawScope(rt, r)
+	b.plant(r, nil, scope.Own)
+	covered, want := scope.Releases(r)
+	got, found, err := b.answers(scope, r, true)
+	if err != nil {
+		rt.Fatalf("%v\nscope %+v\nrecord %+v", err, scope, r)
+	}
+	if got != want {
+		rt.Fatalf("SQL releases %v, Go %v\nscope %+v\nrecord %+v", got, want, scope, r)
+	}
+	crossing := r.Custodian != scope.Own && r.Fetched == 0
+	if got && crossing && found != covered {
+		rt.Fatalf("SQL covers %v, Go %v\nscope %+v\nrecord %+v", found.Codes(), covered.Codes(), scope, r)
+	}
+	seen[fmt.Sprint("released ", want)]++
+	if crossing {
+		decisive(seen, scope, r, want)
+	}
+}
+
+// decisive counts what an answer stands or falls with.
+func decisive(seen map[string]int, scope gateway.Scope, r gateway.Record, want bool) {
+	without := func(name string, change func(*gateway.Scope, *gateway.Record)) {
+		s, other := scope, r
+		s.Terms = slices.Clone(scope.Terms)
+		change(&s, &other)
+		if _, out := s.Releases(other); out != want {
+			seen[name]++
+		}
+	}
+	without("deny", func(s *gateway.Scope, _ *gateway.Record) {
+		s.Terms = slices.DeleteFunc(s.Terms, func(t gateway.Term) bool { return t.Effect == gateway.Deny })
+	})
+	without("sent", func(_ *gateway.Scope, r *gateway.Record) { r.Sent = nil })
+	without("period", func(s *gateway.Scope, _ *gateway.Record) {
+		for i := range s.Terms {
+			s.Terms[i].Low, s.Terms[i].High = time.Time{}, time.Time{}
+		}
+	})
+	without("item", func(s *gateway.Scope, _ *gateway.Record) {
+		for i := range s.Terms {
+			s.Terms[i].Items = gateway.Every[fhir.Reference]()
+		}
+	})
 }
 
 var parties = []gateway.HERID{"100", "200", "300"}
 
+// drawScope makes a scope that mostly begins with a permit for the record, so that what follows decides.
+func drawScope(t *rapid.T, r gateway.Record) gateway.Scope {
+	s := gateway.Scope{
+		Own: rapid.SampledFrom([]gateway.HERID{"200", "200", "200", "200", "300", ""}).Draw(t, "own"), Fetched: rapid.Bool().Draw(t, "fetched"),
+		Self: rapid.IntRange(0, 9).Draw(t, "self") == 0, Person: rapid.SampledFrom([]gateway.PersonID{0, 0, 7, 7, 8}).Draw(t, "person"),
+	}
+	if rapid.IntRange(0, 9).Draw(t, "except") == 0 {
+		s.Except = []fhir.Type{rapid.SampledFrom([]fhir.Type{"CarePlan", "Consent"}).Draw(t, "type")}
+	}
+	for i := range rapid.IntRange(1, 4).Draw(t, "terms") {
+		term := gateway.Term{
+			Effect: gateway.Allow, Sent: rapid.IntRange(0, 2).Draw(t, "sent") == 0,
+			Custodians: drawSet(t, "custodians", parties), Types: drawSet(t, "types", []fhir.Type{"CarePlan", "CarePlan", "Goal", "Binary"}),
+			Items: drawSet(t, "items", []fhir.Reference{ref("CarePlan", "a"), ref("Goal", "a"), ref("CarePlan", "b"), {Type: "CarePlan", ID: "a", Version: "1"}}),
+			Mask:  gateway.Labels(rapid.SampledFrom([]uint64{1, 3, 7, uint64(gateway.AllLabels)}).Draw(t, "mask")),
+		}
+		if rapid.Bool().Draw(t, "dated") {
+			term.Low, term.High = drawTime(t, "low"), drawTime(t, "high")
+		}
+		switch {
+		case i == 0 && rapid.IntRange(0, 4).Draw(t, "fits") > 0:
+			term = gateway.Term{
+				Effect: gateway.Allow, Custodians: gateway.Only(r.Custodian), Types: gateway.Every[fhir.Type](),
+				Items: gateway.Every[fhir.Reference](), Mask: gateway.AllLabels,
+			}
+			for _, to := range r.Sent {
+				term.Sent = term.Sent || to.To == s.Own
+			}
+			if rapid.IntRange(0, 2).Draw(t, "one item") == 0 {
+				term.Items = gateway.Only(ref(r.Reference.Type, rapid.SampledFrom([]string{"a", "b"}).Draw(t, "item")))
+			}
+			if rapid.IntRange(0, 2).Draw(t, "one period") == 0 {
+				term.Low, term.High = drawTime(t, "permit low"), drawTime(t, "permit high")
+			}
+		case rapid.Bool().Draw(t, "deny"):
+			term.Effect = gateway.Deny
+		}
+		s.Terms = append(s.Terms, term)
+	}
+	return s
+}
+
+func drawRecord(t *rapid.T) gateway.Record {
+	r := gateway.Record{
+		Reference: fhir.Reference{
+			Type: rapid.SampledFrom([]fhir.Type{"CarePlan", "CarePlan", "CarePlan", "Goal", "Consent"}).Draw(t, "record type"),
+			ID:   rapid.SampledFrom([]fhir.ID{"a", "a", "b"}).Draw(t, "id"), Version: "1",
+		},
+		Custodian: rapid.SampledFrom([]gateway.HERID{"100", "100", "100", "200", "300"}).Draw(t, "custodian"),
+		Person:    rapid.SampledFrom([]gateway.PersonID{0, 7, 7, 7, 7, 8}).Draw(t, "record person"),
+		Labels:    gateway.Labels(rapid.SampledFrom([]uint64{0, 1, 1, 1, 2, 3, 8}).Draw(t, "labels")), Low: drawTime(t, "from"), High: drawTime(t, "to"),
+	}
+	if rapid.IntRange(0, 7).Draw(t, "was fetched") == 0 {
+		r.Fetched = gateway.Demografi
+	}
+	for _, to := range rapid.SliceOfNDistinct(rapid.SampledFrom(parties), 0, 2, rapid.ID[gateway.HERID]).Draw(t, "to") {
+		r.Sent = append(r.Sent, gateway.Sent{To: to, Mask: gateway.Labels(rapid.SampledFrom([]uint64{0, 1, 3}).Draw(t, "sent mask"))})
+	}
+	return r
+}
+
 func drawSet[T comparable](t *rapid.T, name string, of []T) gateway.Set[T] {
-	if rapid.IntRange(0, 2).Draw(t, name+" any") == 0 {
+	if rapid.IntRange(0, 2).Draw(t, name+" any") > 0 {
 		return gateway.Every[T]()
 	}
 	return gateway.Only(rapid.SliceOfN(rapid.SampledFrom(of), 0, 3).Draw(t, name)...)
@@ -239,46 +336,4 @@ func drawTime(t *rapid.T, name string) time.Time {
 		return time.Time{}
 	}
 	return start.AddDate(0, n, 0)
-}
-
-func drawScope(t *rapid.T) gateway.Scope {
-	s := gateway.Scope{
-		Own: rapid.SampledFrom([]gateway.HERID{"200", "200", "200", "300", ""}).Draw(t, "own"), Fetched: rapid.Bool().Draw(t, "fetched"),
-		Self: rapid.IntRange(0, 4).Draw(t, "self") == 0, Person: rapid.SampledFrom([]gateway.PersonID{0, 0, 7, 8}).Draw(t, "person"),
-	}
-	if rapid.IntRange(0, 4).Draw(t, "except") == 0 {
-		s.Except = []fhir.Type{rapid.SampledFrom([]fhir.Type{"CarePlan", "Consent"}).Draw(t, "type")}
-	}
-	for range rapid.IntRange(0, 4).Draw(t, "terms") {
-		term := gateway.Term{
-			Effect: gateway.Allow, Sent: rapid.Bool().Draw(t, "sent"),
-			Custodians: drawSet(t, "custodians", parties), Types: drawSet(t, "types", []fhir.Type{"CarePlan", "Goal", "Binary"}),
-			Items: drawSet(t, "items", []fhir.Reference{ref("CarePlan", "a"), ref("Goal", "a"), ref("CarePlan", "b"), {Type: "CarePlan", ID: "a", Version: "1"}}),
-			Low:   drawTime(t, "low"), High: drawTime(t, "high"),
-			Mask: gateway.Labels(rapid.SampledFrom([]uint64{1, 3, 7, uint64(gateway.AllLabels)}).Draw(t, "mask")),
-		}
-		if rapid.IntRange(0, 3).Draw(t, "deny") == 0 {
-			term.Effect = gateway.Deny
-		}
-		s.Terms = append(s.Terms, term)
-	}
-	return s
-}
-
-func drawRecord(t *rapid.T) gateway.Record {
-	r := gateway.Record{
-		Reference: fhir.Reference{
-			Type: rapid.SampledFrom([]fhir.Type{"CarePlan", "CarePlan", "Goal", "Consent"}).Draw(t, "record type"),
-			ID:   rapid.SampledFrom([]fhir.ID{"a", "b"}).Draw(t, "id"), Version: "1",
-		},
-		Custodian: rapid.SampledFrom(parties).Draw(t, "custodian"), Person: rapid.SampledFrom([]gateway.PersonID{0, 7, 7, 8}).Draw(t, "record person"),
-		Labels: gateway.Labels(rapid.SampledFrom([]uint64{0, 1, 2, 3, 8}).Draw(t, "labels")), Low: drawTime(t, "from"), High: drawTime(t, "to"),
-	}
-	if rapid.IntRange(0, 3).Draw(t, "was fetched") == 0 {
-		r.Fetched = gateway.Demografi
-	}
-	for _, to := range rapid.SliceOfNDistinct(rapid.SampledFrom(parties), 0, 2, rapid.ID[gateway.HERID]).Draw(t, "to") {
-		r.Sent = append(r.Sent, gateway.Sent{To: to, Mask: gateway.Labels(rapid.SampledFrom([]uint64{0, 1, 3}).Draw(t, "sent mask"))})
-	}
-	return r
 }
