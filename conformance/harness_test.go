@@ -146,6 +146,7 @@ func (s *server) run(args ...string) {
 		"demo", "--data", s.data, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0",
 	}, args...)...)
 	s.cmd.Stdout, s.cmd.Stderr = s.out, s.out
+	endWithTests(s.cmd)
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}

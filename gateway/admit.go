@@ -111,7 +111,7 @@ func (g *Gateway) admit(ctx context.Context, dir Directory, w *arrival, to Addre
 	j := judge{permit: p, custodian: w.sender.party.ID, person: w.facts.Person, patient: w.patient}
 	document := w.document()
 	j.decide(pieces(w.delivery.Sections, w.records, w.path, document), w.delivery.AllOrNothing, nil)
-	v.Withheld, v.Missing, v.Crosses = j.withheld, j.missing, len(j.crossing) > 0
+	v.take(&j, w.delivery.Unreadable)
 	for i, r := range w.records {
 		covered := p.covers(r)
 		res := w.delivery.Resources[i]
@@ -127,8 +127,13 @@ func (g *Gateway) admit(ctx context.Context, dir Directory, w *arrival, to Addre
 			v.Citations = appendNew(v.Citations, p.citations(r)...)
 		}
 	}
-	v.Reasons = j.reasons(w.delivery.Unreadable)
 	return v, nil
+}
+
+// take keeps what the judge found.
+func (v *Verdict) take(j *judge, unreadable bool) {
+	v.Withheld, v.Missing, v.Crosses = j.withheld, j.missing, len(j.crossing) > 0
+	v.Reasons = j.reasons(unreadable)
 }
 
 // document stands for those parts of a message that no resource was made from.

@@ -9,7 +9,10 @@ import (
 
 // keep stores everything of a message under the sender's custody, with what was covered for whom.
 func (g *Gateway) keep(ctx context.Context, tx Tx, w *arrival) (Content, PersonID, error) {
-	content := Content{Sections: w.delivery.Sections, AllOrNothing: w.delivery.AllOrNothing, Report: w.delivery.Report}
+	content := Content{
+		Sections: w.delivery.Sections, AllOrNothing: w.delivery.AllOrNothing, Unreadable: w.delivery.Unreadable,
+		Reason: w.reason, Report: w.delivery.Report,
+	}
 	person := w.facts.Person
 	var stored []Record
 	for i := range w.drafts {
@@ -108,13 +111,7 @@ func (g *Gateway) ledger(ctx context.Context, tx Tx, w *arrival, stored []Record
 
 // answer lays the message into the mailboxes of those it crosses to and one AppRec for each
 // receiver into the sender's, and ends the work on the message.
-func (g *Gateway) answer(ctx context.Context, tx Tx, w *arrival, content Content, person PersonID, t Translator) error {
-	state := Rejected
-	for _, v := range w.verdicts {
-		if v.Crosses {
-			state = Acknowledged
-		}
-	}
+func (g *Gateway) answer(ctx context.Context, tx Tx, w *arrival, content Content, person PersonID, state MessageState, t Translator) error {
 	if err := tx.Settle(ctx, w.message, person, content, state); err != nil {
 		return err
 	}
@@ -130,7 +127,7 @@ func (g *Gateway) answer(ctx context.Context, tx Tx, w *arrival, content Content
 				return err
 			}
 		}
-		if err := g.acknowledge(ctx, tx, w.message, v, t); err != nil {
+		if err := g.acknowledge(ctx, tx, w.message, person, v, t); err != nil {
 			return err
 		}
 	}
@@ -138,7 +135,7 @@ func (g *Gateway) answer(ctx context.Context, tx Tx, w *arrival, content Content
 }
 
 // acknowledge lays the one AppRec of a receiver into the sender's mailbox.
-func (g *Gateway) acknowledge(ctx context.Context, tx Tx, m Message, v Verdict, t Translator) error {
+func (g *Gateway) acknowledge(ctx context.Context, tx Tx, m Message, person PersonID, v Verdict, t Translator) error {
 	id, err := newID(g.Random)
 	if err != nil {
 		return err
@@ -168,12 +165,27 @@ func (g *Gateway) acknowledge(ctx context.Context, tx Tx, m Message, v Verdict, 
 	if err != nil || !first {
 		return err
 	}
-	return tx.Deliver(ctx, Envelope{Receiver: m.Sender.HERID, Party: m.Party, Message: receipt, AppRec: true})
+	return tx.Deliver(ctx, Envelope{Receiver: m.Sender.HERID, Party: m.Party, Message: receipt, Person: person, AppRec: true})
 }
 
 // reject ends a message that cannot be processed: the bytes stay, every receiver's AppRec says no.
 func (g *Gateway) reject(ctx context.Context, tx Tx, m Message, t Translator, why Reason) error {
-	if err := tx.Settle(ctx, m, 0, Content{}, Rejected); err != nil {
+	answered, err := tx.Statuses(ctx, m.ID)
+	if err != nil {
+		return err
+	}
+	content, person := Content{Reason: why}, PersonID(0)
+	switch kept, err := tx.Kept(ctx, m.ID); {
+	case err == nil: // a receiver more of a message that is stored
+		content, person = kept.Content, kept.Person
+	case CodeOf(err) != NotFound:
+		return err
+	}
+	state := Rejected
+	if slices.ContainsFunc(answered, func(s DeliveryStatus) bool { return s.Delivered }) {
+		state = Acknowledged
+	}
+	if err := tx.Settle(ctx, m, person, content, state); err != nil {
 		return err
 	}
 	if m.Kind == KindAppRec { // an AppRec is never answered by one (plo.md § 6.2)
@@ -184,11 +196,14 @@ func (g *Gateway) reject(ctx context.Context, tx Tx, m Message, t Translator, wh
 		return err
 	}
 	for _, to := range m.Receivers {
+		if slices.ContainsFunc(answered, func(s DeliveryStatus) bool { return s.Receiver == to.HERID && s.Status != NoAppRec }) {
+			continue
+		}
 		v := Verdict{Receiver: to, Reasons: []Reason{why}}
 		if p, ok := dir.Party(to.HERID); ok {
 			v.Party = p.ID
 		}
-		if err := g.acknowledge(ctx, tx, m, v, t); err != nil {
+		if err := g.acknowledge(ctx, tx, m, 0, v, t); err != nil {
 			return err
 		}
 	}

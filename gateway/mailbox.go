@@ -37,15 +37,17 @@ func (g *Gateway) Mail(ctx context.Context, a Actor, q MailQuery) ([]Listed, err
 			}
 			for _, e := range page {
 				next.AfterAt, next.AfterKey = e.Message.Generated, e.Key
-				shown, err := g.shown(ctx, tx, dir, e)
-				if err != nil {
-					return err
+				shown := who.concerns(e.Person)
+				if shown {
+					if shown, err = g.shown(ctx, tx, dir, e); err != nil {
+						return err
+					}
 				}
 				if !shown || len(list) == q.Limit {
 					continue
 				}
 				list = append(list, listed(e))
-				if e.Person != 0 && !slices.Contains(people, e.Person) {
+				if e.Person != 0 && !e.AppRec && !slices.Contains(people, e.Person) {
 					people = append(people, e.Person)
 				}
 			}
@@ -82,6 +84,18 @@ func listed(e Envelope) Listed {
 	}
 }
 
+// concerns tells whether a message about the person may be handled: by a token bound to one patient,
+// only one about her.
+func (w asked) concerns(person PersonID) bool {
+	return w.attested == 0 || person != 0 && person == w.attested
+}
+
+// entries gives the entries of a message for the actor's party that the actor may handle.
+func (g *Gateway) entries(ctx context.Context, tx Tx, who asked, id MessageID) ([]Envelope, error) {
+	list, err := tx.Entries(ctx, id, who.party.ID)
+	return slices.DeleteFunc(list, func(e Envelope) bool { return !who.concerns(e.Person) }), err
+}
+
 // shown tells whether something of the message may be fetched now.
 func (g *Gateway) shown(ctx context.Context, v View, dir Directory, e Envelope) (bool, error) {
 	if e.AppRec || e.Fetched != nil {
@@ -104,9 +118,21 @@ type opened struct {
 // record must allow it both as they were sent and as they are; what was withheld at receipt stays
 // withheld.
 func (g *Gateway) open(ctx context.Context, v View, dir Directory, e Envelope) (opened, error) {
+	p, records, intact, err := g.stored(ctx, v, dir, e)
+	if err != nil || !intact {
+		return opened{}, err
+	}
+	if e.Content.Relayed {
+		return openRelayed(p, e, records), nil
+	}
+	return openParts(p, e, records), nil
+}
+
+// stored decides now for the receiver of a stored message, and reads its records.
+func (g *Gateway) stored(ctx context.Context, v View, dir Directory, e Envelope) (p Permit, records []Record, intact bool, err error) {
 	party, ok := dir.Party(e.Party)
 	if !ok || e.Person == 0 {
-		return opened{}, nil
+		return Permit{}, nil, false, nil
 	}
 	to := Addressee{HERID: e.Receiver}
 	for _, r := range e.Message.Receivers {
@@ -116,24 +142,17 @@ func (g *Gateway) open(ctx context.Context, v View, dir Directory, e Envelope) (
 	}
 	facts, err := v.FactsFor(ctx, []PersonID{e.Person})
 	if err != nil {
-		return opened{}, err
+		return Permit{}, nil, false, err
 	}
 	q := Question{Action: MessageAction, Named: true, Facts: Facts{Person: e.Person}}
 	if len(facts) == 1 {
 		q.Facts = facts[0]
 	}
-	p, err := g.permit(ctx, mailboxOf(party, to), Collect, q)
-	if err != nil {
-		return opened{}, err
+	if p, err = g.permit(ctx, mailboxOf(party, to), Collect, q); err != nil {
+		return Permit{}, nil, false, err
 	}
-	records, intact, err := g.sent(ctx, v, dir, e)
-	if err != nil || !intact {
-		return opened{}, err
-	}
-	if e.Content.Relayed {
-		return openRelayed(p, e, records), nil
-	}
-	return openParts(p, e, records), nil
+	records, intact, err = g.sent(ctx, v, dir, e)
+	return p, records, intact, err
 }
 
 // sent reads the records of a message as their custodian has them. A record that is deleted, or has
@@ -190,21 +209,8 @@ func ignoreAbsent(err error) error {
 
 // openParts decides an inbound message section by section.
 func openParts(p Permit, e Envelope, records []Record) opened {
-	o := opened{permit: p}
-	j := judge{permit: p, custodian: e.Message.Party, person: e.Person}
-	for _, kept := range e.Content.Resources {
-		if kept.Record.Type == "Patient" {
-			j.patient = kept.Record
-		}
-	}
-	document := Record{Custodian: e.Message.Party, Person: e.Person, Low: e.Message.Generated}
-	document.Reference.Type = "DocumentReference"
-	if !document.Low.IsZero() {
-		document.High = document.Low.Add(1)
-	}
-	list := pieces(e.Content.Sections, records, func(i int) string { return e.Content.Resources[i].Section }, document)
-	j.decide(list, e.Content.AllOrNothing, e.Withheld)
-	o.crosses, o.withhold, o.missing = len(j.crossing) > 0, j.paths(list), j.missing
+	j, list := judged(p, e, records)
+	o := opened{permit: p, crosses: len(j.crossing) > 0, withhold: j.paths(list), missing: j.missing}
 	for i, r := range records {
 		kept := e.Content.Resources[i]
 		limit, sent := r.sentTo(e.Party)
@@ -220,6 +226,24 @@ func openParts(p Permit, e Envelope, records []Record) opened {
 		}
 	}
 	return o
+}
+
+// judged decides a stored message part by part.
+func judged(p Permit, e Envelope, records []Record) (judge, []piece) {
+	j := judge{permit: p, custodian: e.Message.Party, person: e.Person}
+	for _, kept := range e.Content.Resources {
+		if kept.Record.Type == "Patient" {
+			j.patient = kept.Record
+		}
+	}
+	document := Record{Custodian: e.Message.Party, Person: e.Person, Low: e.Message.Generated}
+	document.Reference.Type = "DocumentReference"
+	if !document.Low.IsZero() {
+		document.High = document.Low.Add(1)
+	}
+	list := pieces(e.Content.Sections, records, func(i int) string { return e.Content.Resources[i].Section }, document)
+	j.decide(list, e.Content.AllOrNothing, e.Withheld)
+	return j, list
 }
 
 // openRelayed lets a document that Sluse rendered cross as it was rendered or not at all.
@@ -260,7 +284,7 @@ func (g *Gateway) collect(ctx context.Context, a Actor, id MessageID, t Translat
 	var refusal error
 	err = g.Store.Tx(ctx, func(tx Tx) error {
 		out, refusal = Release{}, nil
-		entries, err := tx.Entries(ctx, id, who.party.ID)
+		entries, err := g.entries(ctx, tx, who, id)
 		if err != nil {
 			return err
 		}
@@ -280,7 +304,10 @@ func (g *Gateway) collect(ctx context.Context, a Actor, id MessageID, t Translat
 				return nil
 			}
 		}
-		m, err := tx.Sent(ctx, id, who.party.ID)
+		m, about, err := tx.Sent(ctx, id, who.party.ID)
+		if err == nil && !who.concerns(about) {
+			err = absent(op)
+		}
 		if err == nil {
 			if line != nil {
 				line(listed(Envelope{Message: m, Receiver: firstReceiver(m), AppRec: m.Kind == KindAppRec}))
@@ -373,11 +400,12 @@ func (g *Gateway) Status(ctx context.Context, a Actor, id MessageID) ([]Delivery
 	}
 	var list []DeliveryStatus
 	err = g.Store.Tx(ctx, func(tx Tx) error {
-		if _, err := tx.Sent(ctx, id, who.party.ID); err != nil {
-			if CodeOf(err) == NotFound {
-				return absent("gateway.status")
-			}
+		_, about, err := tx.Sent(ctx, id, who.party.ID)
+		if err != nil && CodeOf(err) != NotFound {
 			return err
+		}
+		if err != nil || !who.concerns(about) {
+			return absent("gateway.status")
 		}
 		list, err = tx.Statuses(ctx, id)
 		return err
@@ -402,7 +430,7 @@ func (g *Gateway) Acknowledge(ctx context.Context, a Actor, id MessageID, receiv
 		if p, ok := dir.Party(receiver); !ok || p.ID != who.party.ID {
 			return forbidden(op, "message.receiver-not-own")
 		}
-		entries, err := tx.Entries(ctx, id, who.party.ID)
+		entries, err := g.entries(ctx, tx, who, id)
 		if err != nil {
 			return err
 		}
@@ -437,7 +465,7 @@ func (g *Gateway) MarkRead(ctx context.Context, a Actor, id MessageID, receiver 
 		if p, ok := dir.Party(receiver); !ok || p.ID != who.party.ID {
 			return forbidden("gateway.markread", "message.receiver-not-own")
 		}
-		entries, err := tx.Entries(ctx, id, who.party.ID)
+		entries, err := g.entries(ctx, tx, who, id)
 		if err != nil {
 			return err
 		}

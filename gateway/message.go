@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/sluse/sluse/gateway/fhir"
@@ -160,6 +161,8 @@ type Content struct {
 	Resources    []ContentResource
 	Sections     []Section
 	AllOrNothing bool
+	Unreadable   bool            `json:",omitempty"` // Delivery.Unreadable
+	Reason       Reason          `json:",omitempty"` // why nothing of it crosses, whatever the consents say
 	Relayed      bool            // the resources are the sender's own records: one that is not covered stops all
 	Report       json.RawMessage `json:",omitempty"`
 }
@@ -247,6 +250,18 @@ type DeliveryStatus struct {
 	Errors    []AppRecError
 }
 
+// Statement is what a receiver's own system has said of a message.
+type Statement struct {
+	Status   AppRecStatus
+	Errors   []AppRecError
+	Document MessageID
+}
+
+// Same tells whether the statement says this; texts are not compared, which people word anew.
+func (s Statement) Same(status AppRecStatus, errs []AppRecError) bool {
+	return s.Status == status && slices.EqualFunc(s.Errors, errs, func(a, b AppRecError) bool { return a.Code == b.Code })
+}
+
 // Order is one outbound message in the queue.
 type Order struct {
 	Key           int64
@@ -321,8 +336,15 @@ type Exchange interface {
 // Inbox keeps what was handed in.
 type Inbox interface {
 	// Claim keeps the raw message under (sender, MsgId) for ever. A repetition with the same
-	// digest gives the first receipt; with another digest Conflict, the original untouched.
+	// digest gives the first receipt; with another digest Conflict, the original untouched. One that
+	// names receivers which the first did not is Received again, with the new receivers added.
 	Claim(ctx context.Context, m Message) (Receipt, error)
+	// Reused marks that a MsgId was used for two contents; true: for the first time.
+	Reused(ctx context.Context, m Message) (bool, error)
+	// Kept gives a claimed message with what it consists of; NotFound while it was never settled.
+	Kept(ctx context.Context, id MessageID) (Envelope, error)
+	// Share adds a receiver to those that the current version of an own record was sent to.
+	Share(ctx context.Context, custodian HERID, record fhir.Reference, to Sent) error
 	// Pending lists messages whose bytes are here and whose effect is not, oldest first.
 	Pending(ctx context.Context, now time.Time, limit int) ([]MessageID, error)
 	// Take locks a claimed message until the transaction ends; NotFound when it is settled.
@@ -352,14 +374,18 @@ type Inbox interface {
 type Mailbox interface {
 	// Deliver lays a message in a receiver's mailbox; a second time is no effect.
 	Deliver(ctx context.Context, e Envelope) error
+	// State keeps what the receiver's own system says of a message, once. The first statement is
+	// given, with true when it is this one.
+	State(ctx context.Context, m MessageID, receiver HERID, status AppRecStatus, errors []AppRecError, document MessageID) (Statement, bool, error)
 	// Answer keeps the one AppRec of a receiver for a message. false: there was one already.
 	Answer(ctx context.Context, m MessageID, receiver HERID, status AppRecStatus, errors []AppRecError, document MessageID) (bool, error)
 	// Unread lists entries, by time of generation.
 	Unread(ctx context.Context, q MailQuery) ([]Envelope, error)
 	// Entries gives the entries of one message for the receivers of a party; with the documents.
 	Entries(ctx context.Context, id MessageID, party HERID) ([]Envelope, error)
-	// Sent gives a message of the party that handed it in, by id; NotFound otherwise.
-	Sent(ctx context.Context, id MessageID, party HERID) (Message, error)
+	// Sent gives a message of the party that handed it in, by id, and whom it is about; NotFound
+	// otherwise.
+	Sent(ctx context.Context, id MessageID, party HERID) (Message, PersonID, error)
 	// Statuses tells how it went with each receiver.
 	Statuses(ctx context.Context, id MessageID) ([]DeliveryStatus, error)
 	// MarkRead takes an entry off the list of unread ones; NotFound when it is not there.
@@ -391,6 +417,8 @@ type Outbox interface {
 	// ready for the receiver. Message.Party of the envelope is the sender's party, Party the
 	// receiver's. NotFound when there is none.
 	Original(ctx context.Context, sender HERID, id MsgID, receiver HERID) (Envelope, error)
+	// Placed tells whether a Communication was ever ordered to be sent.
+	Placed(ctx context.Context, party HERID, communication fhir.ID) (bool, error)
 	// Open counts orders of a Communication that are not ended, and those not accepted.
 	Open(ctx context.Context, party HERID, communication fhir.ID) (open, failed int, err error)
 	// Overdue locks orders whose AppRec is not here in time.

@@ -33,11 +33,15 @@ func (g *Gateway) applyAppRec(ctx context.Context, tx Tx, m Message, t Translato
 	if original.Party != m.Party { // an AppRec comes from the party that has the message
 		return nil
 	}
-	_, err = g.receipted(ctx, tx, original, a.Status, a.Errors, m.ID, t)
-	return err
+	_, first, err := tx.State(ctx, original.Message.ID, original.Receiver, a.Status, a.Errors, m.ID)
+	if err != nil || !first { // said before: what was said first holds
+		return err
+	}
+	return g.receipted(ctx, tx, original, a.Status, a.Errors, m.ID)
 }
 
-// stateReceipt writes the AppRec document of a receiver that states it as values, and applies it.
+// stateReceipt writes the AppRec document of a receiver that states it as values, and applies it. The
+// same said again gives the first document; anything else, after what was said once, is Conflict.
 func (g *Gateway) stateReceipt(ctx context.Context, tx Tx, who asked, e Envelope, status AppRecStatus, errs []AppRecError, t Translator) (MessageID, error) {
 	id, err := newID(g.Random)
 	if err != nil {
@@ -46,6 +50,15 @@ func (g *Gateway) stateReceipt(ctx context.Context, tx Tx, who asked, e Envelope
 	msgID, err := newID(g.Random)
 	if err != nil {
 		return "", err
+	}
+	said, first, err := tx.State(ctx, e.Message.ID, e.Receiver, status, errs, MessageID(id))
+	switch {
+	case err != nil:
+		return "", err
+	case !first && said.Same(status, errs):
+		return said.Document, nil
+	case !first:
+		return "", Fault("gateway.acknowledge", Conflict, fhir.Issue{Severity: "error", Type: "conflict", Code: "message.apprec-given"})
 	}
 	now := g.Clock()
 	a := AppRec{
@@ -64,29 +77,28 @@ func (g *Gateway) stateReceipt(ctx context.Context, tx Tx, who asked, e Envelope
 	if err := tx.Lay(ctx, m, 0, Content{}); err != nil {
 		return "", err
 	}
-	_, err = g.receipted(ctx, tx, e, status, errs, m.ID, t)
-	return m.ID, err
+	return m.ID, g.receipted(ctx, tx, e, status, errs, m.ID)
 }
 
-// receipted applies the answer of a receiver's own system. For a message that Sluse has sent it is
+// receipted applies the first answer of a receiver's own system. For a message that Sluse has sent it is
 // the AppRec: order and Communication follow it, a late one too. A message that came by the message
 // API got its AppRec when it was taken in; the sender of one that is then refused after all is told
 // by a Task.
-func (g *Gateway) receipted(ctx context.Context, tx Tx, e Envelope, status AppRecStatus, errs []AppRecError, document MessageID, t Translator) (bool, error) {
+func (g *Gateway) receipted(ctx context.Context, tx Tx, e Envelope, status AppRecStatus, errs []AppRecError, document MessageID) error {
 	first, err := tx.Answer(ctx, e.Message.ID, e.Receiver, status, errs, document)
 	if err != nil {
-		return false, err
+		return err
 	}
 	o, err := tx.Ordered(ctx, e.Message.ID, e.Receiver)
 	if CodeOf(err) == NotFound && err != nil {
 		if status == AppRecRejected && !first {
-			return false, g.remind(ctx, tx, e.Message.Party, e.Person, "message-refused",
+			return g.remind(ctx, tx, e.Message.Party, e.Person, "message-refused",
 				"Mottakeren har avvist en melding som var levert. Ta kontakt med mottakeren.")
 		}
-		return first, nil
+		return nil
 	}
 	if err != nil || !first {
-		return false, err
+		return err
 	}
 	reason := ""
 	o.State = Accepted
@@ -95,9 +107,9 @@ func (g *Gateway) receipted(ctx context.Context, tx Tx, e Envelope, status AppRe
 		reason = rejectedText(errs)
 	}
 	if err := tx.Advance(ctx, o, time.Time{}, reason); err != nil {
-		return false, err
+		return err
 	}
-	return true, g.conclude(ctx, tx, o, reason)
+	return g.conclude(ctx, tx, o, reason)
 }
 
 // rejectedText repeats the codes of a negative AppRec: a receiver's free text may hold anything.
@@ -191,6 +203,10 @@ func (g *Gateway) warnOfConflict(ctx context.Context, who asked, m Message) {
 		}
 		e.Code, e.Message, e.Type = Conflict, string(m.MsgID), "Communication"
 		if err := tx.Record(ctx, []AuditEntry{e}); err != nil {
+			return err
+		}
+		first, err := tx.Reused(ctx, m)
+		if err != nil || !first { // told before
 			return err
 		}
 		return g.remind(ctx, tx, who.party.ID, person, "msgid-reused",

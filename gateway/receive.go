@@ -40,6 +40,16 @@ func (g *Gateway) Receive(ctx context.Context, a Actor, s Submission, t Translat
 		}
 		return Receipt{}, forbidden(op, "message.sender-not-own")
 	}
+	about, err := g.concerns(ctx, who, m, s.Document, t)
+	if err != nil {
+		return Receipt{}, err
+	}
+	if !about {
+		if err := g.refuseMessage(ctx, who, Submit, m.MsgID); err != nil {
+			return Receipt{}, err
+		}
+		return Receipt{}, forbidden(op, "message.patient-not-attested")
+	}
 	id, err := newID(g.Random)
 	if err != nil {
 		return Receipt{}, err
@@ -86,7 +96,34 @@ func chosen(all []Addressee, only []HERID) ([]Addressee, error) {
 	return list, nil
 }
 
-// exchanger resolves an actor that hands in or fetches messages: a system or a person of a party.
+// concerns tells whether the actor may hand in the document: with a token bound to one patient, only
+// what is about her. An AppRec is about whom the message is about that it answers.
+func (g *Gateway) concerns(ctx context.Context, who asked, m Message, document []byte, t Translator) (bool, error) {
+	if who.attested == 0 {
+		return true, nil
+	}
+	if m.Kind != KindAppRec {
+		return m.National == who.Attest.NIN, nil
+	}
+	a, err := t.ReadAppRec(document)
+	if err != nil {
+		return false, err
+	}
+	about := false
+	err = g.Store.Tx(ctx, func(tx Tx) error {
+		e, err := tx.Original(ctx, a.To, a.Original, a.From)
+		if err != nil {
+			about = false
+			return ignoreAbsent(err)
+		}
+		about = e.Party == who.party.ID && who.concerns(e.Person)
+		return nil
+	})
+	return about, err
+}
+
+// exchanger resolves an actor that hands in or fetches messages: a system or a person of a party,
+// and the one patient that its token may be bound to.
 func (g *Gateway) exchanger(ctx context.Context, a Actor) (asked, error) {
 	const op = "gateway.exchange"
 	dir, err := g.Store.Directory(ctx)
@@ -97,7 +134,15 @@ func (g *Gateway) exchanger(ctx context.Context, a Actor) (asked, error) {
 	if !ok || (a.Kind != Machine && a.Kind != Person) {
 		return asked{}, forbidden(op, "actor-unknown")
 	}
-	return asked{Actor: a, party: party}, nil
+	who := asked{Actor: a, party: party}
+	if a.Attest.NIN.IsZero() {
+		return who, nil
+	}
+	err = g.Store.Snapshot(ctx, func(v View) (err error) {
+		who.attested, err = g.personOf(ctx, v, party.ID, a.Attest.NIN)
+		return err
+	})
+	return who, err
 }
 
 // refuseMessage keeps a refusal that concerns no patient that is known yet.
@@ -269,16 +314,26 @@ func (g *Gateway) deliver(ctx context.Context, tx Tx, m Message, t Translator) e
 	if err := g.identify(ctx, tx, w); err != nil {
 		return err
 	}
+	switch kept, err := tx.Kept(ctx, m.ID); {
+	case err == nil:
+		return g.extend(ctx, tx, dir, w, kept, t)
+	case CodeOf(err) != NotFound:
+		return err
+	}
 	if err := g.mapped(ctx, w, t); err != nil {
 		return err
 	}
 	if w.reason != NoReason {
 		w.message.Change = NoChange // it changes nothing that it cannot be shown to be about
 	}
+	state := Rejected
 	for _, to := range m.Receivers {
 		v, err := g.admit(ctx, dir, w, to)
 		if err != nil {
 			return err
+		}
+		if v.Crosses {
+			state = Acknowledged
 		}
 		w.verdicts = append(w.verdicts, v)
 	}
@@ -286,7 +341,7 @@ func (g *Gateway) deliver(ctx context.Context, tx Tx, m Message, t Translator) e
 	if err != nil {
 		return err
 	}
-	return g.answer(ctx, tx, w, content, person, t)
+	return g.answer(ctx, tx, w, content, person, state, t)
 }
 
 // custody lets a party's records be read and written on its own behalf: the token that handed the

@@ -10,6 +10,9 @@ import (
 // write performs create, update and delete of a party's own records.
 func (g *Gateway) write(ctx context.Context, a Actor, in Interaction) (Outcome, error) {
 	const op = "gateway.write"
+	if in.Target.Type == "Provenance" && in.Code != Create { // who did what is not rewritten
+		return Outcome{}, Fault(op, NotSupported, fhir.Issue{Severity: "error", Type: "not-supported", Code: "interaction"})
+	}
 	dir, err := g.Store.Directory(ctx)
 	if err != nil {
 		return Outcome{}, Failed(op, Unavailable, err)

@@ -53,7 +53,9 @@ func accountFor(t *testing.T, raw []byte) {
 		if f.Outcome == Reveals || f.Outcome == Invalid && (f.Target != "" && f.Target != "Patient.identifier") || f.Target == "Patient.identifier" {
 			continue // a remark beside the outcome
 		}
-		outcomes[f.Path] = append(outcomes[f.Path], f)
+		if f.Path != commentPath && f.Path != namespacePath { // no values
+			outcomes[f.Path] = append(outcomes[f.Path], f)
+		}
 	}
 	values := map[string][]string{}
 	for _, r := range in.Resources {

@@ -73,18 +73,7 @@ func plants(t *testing.T, sample []byte, visit func(plant)) {
 			add("element", e.path()+"/"+canary, k, n%2 == 1)
 		}
 		attrs := slices.Clone(e.src.Attr)
-		for _, more := range [][]string{{"kanari", canary}, {"k:V", canary, "xmlns:k", "http://www.kith.no/xmlstds"}, {"xmlns:k", "urn:" + canary},
-			{"k:schemaLocation", canary, "xmlns:k", nsXSI}} {
-			kind, place := "attribute", e.path()+"/@"+strings.TrimPrefix(more[0], "k:")
-			if strings.Contains(more[0], "xmlns") || strings.Contains(more[0], "schema") {
-				kind, place = "namespace", e.path()
-			}
-			for i := 0; i < len(more); i += 2 {
-				e.src.CreateAttr(more[i], more[i+1])
-			}
-			emit(kind, place, rich && kind == "attribute" && e.name != "TekstNotatInnhold" && e.name != "Sporsmal")
-			e.src.Attr = slices.Clone(attrs)
-		}
+		plantAttributes(e, rich, emit)
 		for i, a := range attrs {
 			if a.Space != "xmlns" && a.Key != "xmlns" {
 				e.src.Attr[i].Value = canary
@@ -104,6 +93,23 @@ func plants(t *testing.T, sample []byte, visit func(plant)) {
 		}
 	}
 	walk(root, false)
+}
+
+// plantAttributes adds attributes that nobody knows, and namespaces and hints that say something.
+func plantAttributes(e *elem, rich bool, emit func(kind, place string, rich bool)) {
+	attrs := slices.Clone(e.src.Attr)
+	for _, more := range [][]string{{"kanari", canary}, {"k:V", canary, "xmlns:k", "http://www.kith.no/xmlstds"}, {"xmlns:k", "urn:" + canary},
+		{"k:schemaLocation", canary, "xmlns:k", nsXSI}} {
+		kind, place := "attribute", e.path()+"/@"+strings.TrimPrefix(more[0], "k:")
+		if strings.Contains(more[0], "xmlns") || strings.Contains(more[0], "schema") {
+			kind, place = "namespace", e.path()
+		}
+		for i := 0; i < len(more); i += 2 {
+			e.src.CreateAttr(more[i], more[i+1])
+		}
+		emit(kind, place, rich && kind == "attribute" && e.name != "TekstNotatInnhold" && e.name != "Sporsmal")
+		e.src.Attr = slices.Clone(attrs)
+	}
 }
 
 func (s Section) covers(place string) bool {

@@ -147,7 +147,9 @@ func (r *reader) id(key string) string {
 	return r.ids[key]
 }
 
-func (r *reader) reference(b *building) *node { return object().with("reference", b.typ+"/"+r.id(b.key)) }
+func (r *reader) reference(b *building) *node {
+	return object().with("reference", b.typ+"/"+r.id(b.key))
+}
 
 // build begins a resource. The first CareTeam and the Patient have fixed keys.
 func (r *reader) build(key, typ string, section int) *building {

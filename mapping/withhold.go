@@ -30,7 +30,10 @@ func Withhold(raw []byte, paths []string) ([]byte, error) {
 		if len(paths) > 0 {
 			return nil, fault(Locked, "/MsgHead", "signed, epikrise or henvisning: all or nothing")
 		}
-		return raw, undroppable(raw, head)
+		if err := undroppable(raw, head); err != nil {
+			return nil, err
+		}
+		return raw, nil
 	}
 	strip(&doc.Element)
 	for _, p := range paths {

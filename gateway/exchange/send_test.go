@@ -70,7 +70,7 @@ func TestSentAndAccepted(t *testing.T) {
 	a = w.call(gp, "POST", "/edi/Messages/"+list[0].ID+"/apprec/"+gp, map[string]any{
 		"appRecStatus": "Rejected", "appRecErrorList": []map[string]string{{"errorCode": "T02", "details": ""}},
 	})
-	if status, _ := w.communication(c); status != "completed" || a.status != http.StatusCreated {
+	if status, _ := w.communication(c); status != "completed" || a.status != http.StatusConflict {
 		t.Errorf("a second AppRec changed the status to %s (%d)", status, a.status)
 	}
 }

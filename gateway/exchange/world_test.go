@@ -33,6 +33,7 @@ const (
 	sosial  = "8100040"
 	stray   = "8199999" // nobody's
 	kari    = "21869245515"
+	ola     = "03918537774"
 )
 
 // world is a Gateway on a database of its own, with four parties and the message API.
@@ -112,13 +113,20 @@ func (w *world) wait(d time.Duration) {
 	w.now = w.now.Add(d)
 }
 
-// bearer takes "Bearer HERID" for a system of that party.
+// bearer takes "Bearer HERID" for a system of that party, "Bearer HERID NIN" for a person of it with a
+// token that is bound to that patient.
 type bearer struct{}
 
 func (bearer) Authenticate(_ context.Context, r *http.Request) (gateway.Actor, error) {
 	party, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	if !ok {
 		return gateway.Actor{}, gateway.Fault("test", gateway.Unauthorized)
+	}
+	if party, patient, bound := strings.Cut(party, " "); bound {
+		a := person(party)
+		nin, err := gateway.NewNIN(patient)
+		a.Attest = gateway.Attest{NIN: nin}
+		return a, err
 	}
 	return machine(party), nil
 }
@@ -199,10 +207,12 @@ func (w *world) read(a gateway.Actor, r fhir.Reference) (*fhir.Resource, error) 
 }
 
 // patient makes a party's own Patient of Kari.
-func (w *world) patient(party string) fhir.Reference {
+func (w *world) patient(party string) fhir.Reference { return w.patientOf(party, kari) }
+
+func (w *world) patientOf(party, nin string) fhir.Reference {
 	w.t.Helper()
 	r := w.create(person(party), "Patient", `{"resourceType":"Patient","name":[{"family":"Nordlie","given":["Kari"]}],"birthDate":"1992-06-21",
-	  "identifier":[{"system":"`+fhir.SystemFNR+`","value":"`+kari+`"}]}`)
+	  "identifier":[{"system":"`+fhir.SystemFNR+`","value":"`+nin+`"}]}`)
 	r.Version = ""
 	return r
 }

@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"context"
 	"errors"
 	"strings"
 
@@ -95,5 +94,3 @@ func absent(op string) error {
 func unsure(op string, err error) error {
 	return gateway.Failed(op, gateway.Unavailable, errors.Join(errors.New("the outcome of the commit is not known"), reduced(err)))
 }
-
-func ended(ctx context.Context) bool { return ctx.Err() != nil }

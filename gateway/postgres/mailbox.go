@@ -54,6 +54,40 @@ func (t *Tx) Answer(ctx context.Context, m gateway.MessageID, receiver gateway.H
 	return tag.RowsAffected() == 1, nil
 }
 
+const (
+	stateSQL = `
+insert into statement (message, receiver, status, errors, document, at) values ($1, $2, $3, $4, $5, $6)
+on conflict (message, receiver) do nothing`
+	statedSQL = `select status, errors, document::text from statement where message = $1 and receiver = $2`
+)
+
+// State keeps what the receiver's own system says of a message, once.
+func (t *Tx) State(ctx context.Context, m gateway.MessageID, receiver gateway.HERID, status gateway.AppRecStatus, errs []gateway.AppRecError, document gateway.MessageID) (gateway.Statement, bool, error) {
+	const op = "postgres.state"
+	if errs == nil {
+		errs = []gateway.AppRecError{}
+	}
+	list, err := json.Marshal(errs)
+	if err != nil {
+		return gateway.Statement{}, false, gateway.Failed(op, gateway.Internal, err)
+	}
+	tag, err := t.tx.Exec(ctx, stateSQL, string(m), string(receiver), int16(status), list, string(document), t.store.clock())
+	if err != nil {
+		return gateway.Statement{}, false, failure(op, err)
+	}
+	if tag.RowsAffected() == 1 {
+		return gateway.Statement{Status: status, Errors: errs, Document: document}, true, nil
+	}
+	var s gateway.Statement
+	if err := t.tx.QueryRow(ctx, statedSQL, string(m), string(receiver)).Scan(&s.Status, &list, &s.Document); err != nil {
+		return s, false, failure(op, err)
+	}
+	if err := json.Unmarshal(list, &s.Errors); err != nil {
+		return s, false, gateway.Failed(op, gateway.Internal, err)
+	}
+	return s, false, nil
+}
+
 const entryColumns = messageColumns + `, b.key, b.party, b.receiver, coalesce(b.person, 0), b.apprec, b.withheld, b.read,
   b.generated, b.fetched, m.content`
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -70,7 +71,10 @@ func (t *Tx) insert(ctx context.Context, op string, m gateway.Message, person ga
 	return tag.RowsAffected() == 1, nil
 }
 
-const claimedSQL = `select id::text, state, digest from message where party = $1 and sender = $2 and msg_id = $3`
+const claimedSQL = `select id::text, state, digest, receivers from message where party = $1 and sender = $2 and msg_id = $3`
+
+// A message with receivers that were not handled before is worked on again; what it consists of stays.
+const reopenSQL = `update message set receivers = $2, state = 'received', next_at = $3, tries = 0 where id = $1`
 
 // A repetition finds its AppRec again as unread: whoever sends anew has not seen it.
 const remindSQL = `
@@ -88,8 +92,8 @@ func (t *Tx) Claim(ctx context.Context, m gateway.Message) (gateway.Receipt, err
 		return gateway.Receipt{ID: m.ID, State: m.State}, nil
 	}
 	var id, state string
-	var digest []byte
-	err = t.tx.QueryRow(ctx, claimedSQL, string(m.Party), string(m.Sender.HERID), string(m.MsgID)).Scan(&id, &state, &digest)
+	var digest, receivers []byte
+	err = t.tx.QueryRow(ctx, claimedSQL, string(m.Party), string(m.Sender.HERID), string(m.MsgID)).Scan(&id, &state, &digest, &receivers)
 	if err != nil {
 		return gateway.Receipt{}, failure(op, err)
 	}
@@ -100,7 +104,76 @@ func (t *Tx) Claim(ctx context.Context, m gateway.Message) (gateway.Receipt, err
 	if _, err := t.tx.Exec(ctx, remindSQL, id, string(m.Party)); err != nil {
 		return gateway.Receipt{}, failure(op, err)
 	}
+	var all []gateway.Addressee
+	if err := json.Unmarshal(receivers, &all); err != nil {
+		return gateway.Receipt{}, gateway.Failed(op, gateway.Internal, err)
+	}
+	if merged := merge(all, m.Receivers); len(merged) > len(all) {
+		if receivers, err = json.Marshal(merged); err != nil {
+			return gateway.Receipt{}, gateway.Failed(op, gateway.Internal, err)
+		}
+		if _, err := t.tx.Exec(ctx, reopenSQL, id, receivers, m.At); err != nil {
+			return gateway.Receipt{}, failure(op, err)
+		}
+		state = string(gateway.Received)
+	}
 	return gateway.Receipt{ID: gateway.MessageID(id), State: gateway.MessageState(state), Repeated: true}, nil
+}
+
+// merge adds the receivers that are not on the list.
+func merge(list, more []gateway.Addressee) []gateway.Addressee {
+	for _, a := range more {
+		if !slices.ContainsFunc(list, func(b gateway.Addressee) bool { return b.HERID == a.HERID }) {
+			list = append(list, a)
+		}
+	}
+	return list
+}
+
+const reusedSQL = `update message set reused = true where party = $1 and sender = $2 and msg_id = $3 and not reused`
+
+// Reused marks that a MsgId was used for two contents.
+func (t *Tx) Reused(ctx context.Context, m gateway.Message) (bool, error) {
+	tag, err := t.tx.Exec(ctx, reusedSQL, string(m.Party), string(m.Sender.HERID), string(m.MsgID))
+	if err != nil {
+		return false, failure("postgres.reused", err)
+	}
+	return tag.RowsAffected() == 1, nil
+}
+
+const keptSQL = `select ` + messageColumns + `, coalesce(m.person, 0), m.content from message m where m.id = $1 and m.content is not null`
+
+// Kept gives a claimed message with what it consists of.
+func (t *Tx) Kept(ctx context.Context, id gateway.MessageID) (gateway.Envelope, error) {
+	const op = "postgres.kept"
+	list, err := t.settled(ctx, op, keptSQL, string(id))
+	if err != nil {
+		return gateway.Envelope{}, err
+	}
+	if len(list) == 0 {
+		return gateway.Envelope{}, absent(op)
+	}
+	return list[0], nil
+}
+
+// The version that was sent may be a past one by now, which nothing changes: then the present one is
+// what the receiver is given to read.
+const shareSQL = `
+update resource set
+  sent_to = case when $4 = any(sent_to) then sent_to else array_append(sent_to, $4) end,
+  sent_mask = case when $4 = any(sent_to) then (
+      select array_agg(case when w.party = $4 then w.mask | $5 else w.mask end order by w.place)
+      from unnest(sent_to, sent_mask) with ordinality w (party, mask, place))
+    else array_append(sent_mask, $5) end
+where type = $2 and id = $3 and custodian = $1 and not deleted`
+
+// Share adds a receiver to those that the current version of an own record was sent to.
+func (t *Tx) Share(ctx context.Context, custodian gateway.HERID, r fhir.Reference, to gateway.Sent) error {
+	_, err := t.tx.Exec(ctx, shareSQL, string(custodian), string(r.Type), string(r.ID), string(to.To), int64(to.Mask))
+	if err != nil {
+		return failure("postgres.share", err)
+	}
+	return nil
 }
 
 // Lay keeps a message that Sluse itself wrote.
@@ -199,11 +272,23 @@ func (t *Tx) Take(ctx context.Context, id gateway.MessageID) (gateway.Message, e
 	return t.message(ctx, "postgres.take", takeSQL, string(id))
 }
 
-const sentSQL = `select ` + messageColumns + ` from message m where m.id = $1 and m.party = $2`
+const (
+	sentSQL      = `select ` + messageColumns + ` from message m where m.id = $1 and m.party = $2`
+	sentAboutSQL = `select coalesce(m.person, 0) from message m where m.id = $1`
+)
 
-// Sent gives a message of the party that handed it in.
-func (t *Tx) Sent(ctx context.Context, id gateway.MessageID, party gateway.HERID) (gateway.Message, error) {
-	return t.message(ctx, "postgres.sent", sentSQL, string(id), string(party))
+// Sent gives a message of the party that handed it in, and whom it is about.
+func (t *Tx) Sent(ctx context.Context, id gateway.MessageID, party gateway.HERID) (gateway.Message, gateway.PersonID, error) {
+	const op = "postgres.sent"
+	m, err := t.message(ctx, op, sentSQL, string(id), string(party))
+	if err != nil {
+		return m, 0, err
+	}
+	var person gateway.PersonID
+	if err := t.tx.QueryRow(ctx, sentAboutSQL, string(id)).Scan(&person); err != nil {
+		return m, 0, failure(op, err)
+	}
+	return m, person, nil
 }
 
 func (t *Tx) message(ctx context.Context, op, statement string, args ...any) (gateway.Message, error) {
@@ -270,8 +355,11 @@ where m.party = $1 and m.msg_id = $2 and m.state in ('acknowledged', 'rejected')
 
 // Settled gives messages of the party by MsgId with what they consist of.
 func (t *Tx) Settled(ctx context.Context, party gateway.HERID, id gateway.MsgID) ([]gateway.Envelope, error) {
-	const op = "postgres.settled"
-	rows, err := t.tx.Query(ctx, settledSQL, string(party), string(id))
+	return t.settled(ctx, "postgres.settled", settledSQL, string(party), string(id))
+}
+
+func (t *Tx) settled(ctx context.Context, op, statement string, args ...any) ([]gateway.Envelope, error) {
+	rows, err := t.tx.Query(ctx, statement, args...)
 	if err != nil {
 		return nil, failure(op, err)
 	}

@@ -164,6 +164,16 @@ func (t *Tx) Conversation(ctx context.Context, party gateway.HERID, communicatio
 	return msgID, conversation, nil
 }
 
+const placedSQL = `select exists (select from outbox where party = $1 and communication = $2)`
+
+// Placed tells whether a Communication was ever ordered to be sent.
+func (t *Tx) Placed(ctx context.Context, party gateway.HERID, communication fhir.ID) (placed bool, err error) {
+	if err := t.tx.QueryRow(ctx, placedSQL, string(party), string(communication)).Scan(&placed); err != nil {
+		return false, failure("postgres.placed", err)
+	}
+	return placed, nil
+}
+
 const openSQL = `
 select count(*) filter (where state in ('queued', 'sent', 'expired')), count(*) filter (where state in ('rejected', 'held'))
 from outbox where party = $1 and communication = $2`

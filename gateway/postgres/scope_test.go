@@ -337,3 +337,27 @@ func drawTime(t *rapid.T, name string) time.Time {
 	}
 	return start.AddDate(0, n, 0)
 }
+
+// Generated sets of Consents: Rego's `releasable` gives the answer, from the raw Consents.
+func TestGeneratedConsentsThroughSQL(t *testing.T) {
+	b := newBench(t)
+	d := consenttest.Decider(t)
+	g := consenttest.NewGenerator(t)
+	asked, crossed := 0, 0
+	rapid.Check(t, func(rt *rapid.T) {
+		v, ok := g.Vector(rt)
+		if !ok {
+			return
+		}
+		asked++
+		if v.Crosses {
+			crossed++
+		}
+		if err := b.agree(d, v); err != nil {
+			rt.Fatalf("%v\nrecord %+v\nquestion %+v\ngrants %+v", err, v.Record, v.Question, v.Grants)
+		}
+	})
+	if asked < 50 || crossed < 5 || crossed > asked-5 {
+		t.Errorf("%d asked, %d cross: the check shows little", asked, crossed)
+	}
+}

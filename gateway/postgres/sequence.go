@@ -56,7 +56,7 @@ func (s *Store) Sequence(ctx context.Context, advanced func(Head)) error {
 		case ctx.Err() != nil:
 			return nil
 		case err != nil:
-			s.log.Error("the ledger's chain cannot go on", "error", err)
+			s.log.ErrorContext(ctx, "the ledger's chain cannot go on", "error", err)
 		case placed > 0 && advanced != nil:
 			advanced(head)
 		}

@@ -23,6 +23,7 @@ create table message (
   content      jsonb,
   tries        int not null default 0,
   next_at      timestamptz not null,
+  reused       boolean not null default false,      -- the sender knows that the name was used twice
   unique (party, sender, msg_id)
 );
 alter table message alter column document set storage external;
@@ -72,6 +73,17 @@ create table apprec (
   status   smallint not null,
   errors   jsonb not null,
   document uuid not null references message (id),
+  at       timestamptz not null,
+  primary key (message, receiver)
+);
+
+-- What the receiver's own system has said of a message, once.
+create table statement (
+  message  uuid not null references message (id),
+  receiver text collate "C" not null,
+  status   smallint not null,
+  errors   jsonb not null,
+  document uuid not null references message (id) deferrable initially deferred,
   at       timestamptz not null,
   primary key (message, receiver)
 );
