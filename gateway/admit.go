@@ -158,6 +158,8 @@ type judge struct {
 	crossing  []string // paths
 	withheld  []Section
 	missing   Labels
+	lacking   bool // samtykke for something that a schema knows
+	unknown   bool // something is withheld that no schema knows
 	dropped   bool
 }
 
@@ -168,6 +170,7 @@ func (j *judge) decide(list []piece, allOrNothing bool, earlier []string) {
 	stopped := !j.permit.head(j.custodian, j.person, j.patient)
 	if stopped {
 		j.missing |= Samarbeid
+		j.lacking = true
 	}
 	substance := false
 	for _, c := range list {
@@ -177,7 +180,12 @@ func (j *judge) decide(list []piece, allOrNothing bool, earlier []string) {
 			j.dropped = true
 			continue
 		}
+		if c.section.Unknown && !whole { // not by consent: what the schemas do not know stays behind
+			j.unknown = true
+			missing &^= Uklassifisert
+		}
 		j.missing |= missing
+		j.lacking = j.lacking || !whole && (missing != 0 || !c.section.Unknown)
 		switch {
 		case whole:
 			j.crossing = append(j.crossing, c.section.Path)
@@ -213,10 +221,13 @@ func (j *judge) paths(list []piece) []string {
 
 func (j *judge) reasons(unreadable bool) []Reason {
 	var reasons []Reason
-	if len(j.withheld) > 0 || len(j.crossing) == 0 {
+	if j.lacking || len(j.crossing) == 0 && !j.unknown && !j.dropped {
 		reasons = append(reasons, ConsentMissing)
 	}
-	if j.dropped && len(j.crossing) > 0 {
+	if j.unknown {
+		reasons = append(reasons, ContentUnknown)
+	}
+	if j.dropped && (len(j.crossing) > 0 || !j.lacking) {
 		reasons = append(reasons, FreeTextDropped)
 	}
 	if unreadable && len(j.crossing) > 0 {

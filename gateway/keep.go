@@ -91,7 +91,7 @@ func (g *Gateway) ledger(ctx context.Context, tx Tx, w *arrival, stored []Record
 	}
 	entries := []AuditEntry{entry}
 	for _, v := range w.verdicts {
-		if !slices.Contains(v.Reasons, ConsentMissing) {
+		if !slices.Contains(v.Reasons, ConsentMissing) && !slices.Contains(v.Reasons, ContentUnknown) {
 			continue
 		}
 		e, err := g.entry(w.sender, Submit, Refused, person)

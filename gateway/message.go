@@ -135,6 +135,7 @@ type Section struct {
 	Name    string // heading, for reports: a category, never content
 	Labels  Labels // of the table
 	Dropped bool   // never crosses by this message type: free text of LOG_*
+	Unknown bool   // what no schema knows: withheld for that, not for lack of samtykke
 	Head    bool   // what every delivery of the message carries: when it may not cross, nothing does
 }
 
@@ -187,6 +188,7 @@ const (
 	NINWrong         Reason = "nin-wrong"
 	KindUnknown      Reason = "kind-unknown"
 	ContentInvalid   Reason = "content-invalid"
+	ContentUnknown   Reason = "content-unknown"
 	AttachmentFault  Reason = "attachment-unreadable"
 	FreeTextDropped  Reason = "free-text-dropped"
 	ProcessingFailed Reason = "processing-failed"

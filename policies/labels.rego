@@ -17,7 +17,12 @@ found := {"labels": labels, "known": known}
 # description: En kode er kjent når kodeverket er det og koden har kodeverkets form (hpl. § 21).
 default known := false
 
-known if input.kind in {"focus", "category", "name"}
+known if input.kind in {"focus", "category", "name", "text"}
+
+known if {
+	input.kind == "theme"
+	data.policy.labels.themes[input.system][input.code]
+}
 
 known if {
 	input.kind == "type"
@@ -40,6 +45,12 @@ known if {
 }
 
 known if {
+	input.kind == "code"
+	input.system in data.policy.labels.silent
+	input.code != ""
+}
+
+known if {
 	input.kind == "item"
 	data.policy.labels.questionnaires[input.system][input.code]
 }
@@ -58,6 +69,26 @@ labels contains l if {
 labels contains l if {
 	input.kind == "focus"
 	some l in data.policy.labels.focus[input.type]
+}
+
+# METADATA
+# title: Fritekst
+# description: >-
+#   Typer som ellers bare sier at personen er kjent, kan bære fritekst om hva som helst; ingen regel vet
+#   hva teksten sier, og den gjelder som uklassifisert (hpl. § 21).
+labels contains "uklassifisert" if {
+	input.kind == "text"
+	input.type in data.policy.labels.texts
+}
+
+# METADATA
+# title: Tema
+# description: >-
+#   Temaet i en dialogmelding sier hva teksten handler om (kodeverkene 7321, 7322, 9069, 9152 til 9155); uten tema er
+#   den helsefaglig, som meldingstypen sier (kodeverk 8279; hpl. § 21).
+labels contains l if {
+	input.kind == "theme"
+	some l in data.policy.labels.themes[input.system][input.code]
 }
 
 # METADATA

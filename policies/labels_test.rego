@@ -91,3 +91,32 @@ test_names if {
 		labels.found.labels == set() with input as {"kind": "name", "code": n}
 	}
 }
+
+test_themes if {
+	theme("7322", "7") == {"labels": {"logistikk"}, "known": true}
+	theme("9155", "1") == {"labels": {"logistikk"}, "known": true}
+	theme("9152", "1") == {"labels": {"somatisk", "psykisk", "rus"}, "known": true}
+	theme("9152", "4") == {"labels": {"somatisk", "psykisk", "rus", "legemidler"}, "known": true}
+	theme("9152", "5") == {"labels": set(), "known": false}
+	theme("8279", "DIALOG_NOTAT") == {"labels": {"somatisk", "psykisk", "rus"}, "known": true}
+	theme("8279", "LOG_INNLAGT").known == false
+}
+
+theme(list, code) := x if {
+	x := labels.found with input as {"kind": "theme", "type": "", "system": concat("", ["urn:oid:2.16.578.1.12.4.1.1.", list]), "code": code}
+}
+
+test_texts if {
+	every t in ["Communication", "Task", "Flag", "EpisodeOfCare", "Encounter"] {
+		labels.found == {"labels": {"uklassifisert"}, "known": true} with input as {"kind": "text", "type": t}
+	}
+	labels.found.labels == set() with input as {"kind": "text", "type": "CarePlan"}
+}
+
+test_lists_that_say_nothing if {
+	every l in ["8279", "7322", "9132", "9151"] {
+		volven(l, "1") == {"labels": set(), "known": true}
+	}
+	volven("7322", "").known == false
+	volven("9999", "1").known == false
+}

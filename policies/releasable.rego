@@ -217,8 +217,23 @@ applies(c, chain) if {
 	action in actions(chain)
 	bounds := instant.meet([instant.span(q.period) | some q in chain; q.period])
 	bounds.high < instant.open_end
-	bounds.low <= instant.now
+	begun(c, bounds)
 	instant.now < bounds.high
+}
+
+# METADATA
+# title: Begynt
+# description: >-
+#   Fra perioden begynner; sier ingen bestemmelse når, fra samtykkets dateTime, så det aldri varer lenger enn
+#   tolv måneder (Oslostandarden, tiltak 1).
+begun(_, bounds) if {
+	bounds.low > instant.open_start
+	bounds.low <= instant.now
+}
+
+begun(c, bounds) if {
+	bounds.low == instant.open_start
+	instant.interval(c.resource.dateTime)[0] <= instant.now
 }
 
 # METADATA
@@ -530,10 +545,31 @@ takes_known(leaf) if "samarbeid" in reading.labels(leaf)
 # description: Type, enkeltopplysning og tidsrom (hpl. § 22).
 strikes(chain) if {
 	every p in chain {
-		reading.type_listed(p, input.record.type)
-		reading.item_listed(p, input.record.type, input.record.id)
+		type_wide(p)
+		item_wide(p)
 	}
 	overlaps([instant.span(p.dataPeriod) | some p in chain; p.dataPeriod])
+}
+
+# METADATA
+# title: Type i et forbud
+# description: De oppgitte; en Binary er av samme type som dokumentet den hører til (pbrl. § 5-3; semantikken, Binary).
+type_wide(p) if reading.type_listed(p, input.record.type)
+
+type_wide(p) if {
+	input.record.type == "Binary"
+	reading.type_listed(p, "DocumentReference")
+}
+
+# METADATA
+# title: Enkeltopplysning i et forbud
+# description: De oppgitte; et forbud mot et dokument tar med enhver Binary, som kan høre til det (pbrl. § 5-3; semantikken, Binary).
+item_wide(p) if reading.item_listed(p, input.record.type, input.record.id)
+
+item_wide(p) if {
+	input.record.type == "Binary"
+	some d in p.data
+	startswith(d.reference.reference, "DocumentReference/")
 }
 
 # METADATA

@@ -36,6 +36,11 @@ type streams struct {
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
+		// The live heap is small: collect it less often, and as often as need be below the limit.
+		debug.SetGCPercent(400)
+		debug.SetMemoryLimit(208 << 20)
+	}
 	os.Exit(run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}))
 }
 

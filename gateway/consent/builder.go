@@ -124,7 +124,7 @@ func (b *builder) what(chain []*provision) (gateway.Labels, []fhir.Reference, bo
 }
 
 // length gives the period of a permit and checks that it ends in time: the end, counted by days,
-// at most the months of the policy after the start, else after dateTime.
+// at most the months of the policy after the start. What says no start, starts at its dateTime.
 func (b *builder) length(chain []*provision) span {
 	var s span
 	for _, p := range chain {
@@ -158,6 +158,7 @@ func (b *builder) length(chain []*provision) span {
 		}
 		return span{low: s.high, high: s.high}
 	}
+	s.low = start
 	return s
 }
 
@@ -198,13 +199,6 @@ func (b *builder) deny(chain []*provision) {
 	within := func(types []*provision, labels gateway.Labels) {
 		g := g
 		g.Labels = labels
-		var set bool
-		var named []fhir.Reference
-		if named, set = items(types); set && len(named) == 0 {
-			return
-		}
-		g.Items = setOf(named, set)
-		g.Types = dimension(types, func(p *provision) ([]fhir.Type, bool) { return p.types, p.setTypes })
 		data, set, ok := dataPeriod(types)
 		if !ok {
 			return
@@ -212,11 +206,14 @@ func (b *builder) deny(chain []*provision) {
 		if set {
 			g.DataLow, g.DataHigh = data.low, data.high
 		}
-		if open {
-			b.emit(g, gateway.Every[gateway.Recipient](), period, custodians)
-			return
+		for _, r := range struck(types) {
+			g.Types, g.Items = r.types, r.items
+			if open {
+				b.emit(g, gateway.Every[gateway.Recipient](), period, custodians)
+			} else {
+				b.spread(g, to, period, custodians, true)
+			}
 		}
-		b.spread(g, to, period, custodians, true)
 	}
 	own := gateway.AllLabels
 	for _, p := range chain {

@@ -148,10 +148,11 @@ func (w *walk) record(r *fhir.Resource) {
 			b.added |= w.named(c, w.typ+".meta.security")
 		}
 	}
-	w.base(root, w.typ, &b)
+	base := w.base(root, w.typ, &b)
 	w.points(root)
 	w.held(root, &b)
 	w.children(root, &b)
+	w.freely(root, base, &b)
 	w.out.Labels = b.sum()
 	if w.out.Labels == 0 {
 		w.out.Labels = gateway.Uklassifisert
@@ -170,8 +171,8 @@ func (w *walk) named(coding *fhir.Value, expression string) gateway.Labels {
 }
 
 // base adds what the type tells: a plan marked as kriseplan is that instead, a Task is what it is
-// about, a Condition or Observation what its code says.
-func (w *walk) base(v *fhir.Value, typ string, b *bag) {
+// about, a Condition or Observation what its code says. It gives what the type alone told.
+func (w *walk) base(v *fhir.Value, typ string, b *bag) gateway.Labels {
 	found := w.ask(fact{kind: "type", typ: typ})
 	b.unknown = b.unknown || !found.known
 	switch typ {
@@ -191,12 +192,13 @@ func (w *walk) base(v *fhir.Value, typ string, b *bag) {
 		}
 	case "Condition", "Observation":
 		w.concept(v.Get("code"), b)
-	case "AllergyIntolerance":
+	case "AllergyIntolerance", "ServiceRequest":
 		w.coded(v.Get("code"), b)
 	case "MedicationStatement":
 		w.coded(v.Get("medicationCodeableConcept"), b)
 	}
 	b.ruled |= found.labels
+	return found.labels
 }
 
 // concept adds what a code says that decides what the piece is about: none known is a doubt.
@@ -230,6 +232,15 @@ func (w *walk) points(root *fhir.Value) {
 		}
 	}
 	switch w.typ {
+	case "Communication":
+		for _, c := range root.Get("payload").Items() {
+			add(c.Get("contentReference", "reference"))
+		}
+		for _, name := range []string{"about", "basedOn", "partOf"} {
+			for _, c := range root.Get(name).Items() {
+				add(c.Get("reference"))
+			}
+		}
 	case "DocumentReference":
 		for _, c := range root.Get("content").Items() {
 			add(c.Get("attachment", "url"))

@@ -13,6 +13,7 @@ import (
 
 const (
 	icd10  = `{"coding":[{"system":"urn:oid:2.16.578.1.12.4.1.1.7110","code":"%"}]}`
+	theme  = `{"coding":[{"system":"urn:oid:2.16.578.1.12.4.1.1.%"}]}`
 	inline = `"extension":[{"url":"http://hl7.org/fhir/uv/security-label-ds4p/StructureDefinition/extension-inline-sec-label","valueCoding":{"system":"http://sluse.no/fhir/CodeSystem/informasjonskategori","code":"%"}}]`
 )
 
@@ -61,6 +62,34 @@ func TestLabels(t *testing.T) {
 		{"document of a binary", `{"resourceType":"DocumentReference","content":[{"attachment":{"url":"Binary/b1"}}]}`, "samarbeid", nil},
 		{"document with its bytes inside", `{"resourceType":"DocumentReference","content":[{"attachment":{"data":"eA=="}}]}`, "samarbeid uklassifisert", nil},
 		{"document with its bytes inside, label named", `{"resourceType":"DocumentReference",` + named + `"content":[{"attachment":{"data":"eA=="}}]}`, "bolig", nil},
+		{"dialogue without a theme", `{"resourceType":"Communication","payload":[{"contentString":"Kari ruser seg og har psykose"}]}`, "samarbeid uklassifisert", nil},
+		{"dialogue of a theme", `{"resourceType":"Communication","topic":` + with(theme, "7322\",\"code\":\"7") + `,"payload":[{"contentString":"vi tar imot mandag"}]}`, "samarbeid logistikk", nil},
+		{"dialogue of a clinical theme", `{"resourceType":"Communication","topic":` + with(theme, "9152\",\"code\":\"1") + `,"note":[{"text":"x"}]}`, "samarbeid rus psykisk somatisk", nil},
+		{"dialogue of a theme among its categories", `{"resourceType":"Communication","category":[` + with(theme, "7322\",\"code\":\"7") + `],"note":[{"text":"x"}]}`, "samarbeid logistikk", nil},
+		{"dialogue of a theme and one that is unknown", `{"resourceType":"Communication","topic":{"coding":[{"system":"urn:oid:2.16.578.1.12.4.1.1.7322","code":"7"},{"system":"urn:x","code":"1"}]},"payload":[{"contentString":"x"}]}`, "samarbeid logistikk uklassifisert", nil},
+		{"dialogue without a theme, of a message type", `{"resourceType":"Communication","category":[` + with(theme, "8279\",\"code\":\"DIALOG_NOTAT") + `],"payload":[{"contentString":"x"}]}`, "samarbeid rus psykisk somatisk", nil},
+		{"dialogue of a theme that is narrower than the message type", `{"resourceType":"Communication","category":[` + with(theme, "8279\",\"code\":\"DIALOG_HELSEFAGLIG") + `],"topic":` + with(theme, "7322\",\"code\":\"7") + `,"payload":[{"contentString":"x"}]}`, "samarbeid logistikk", nil},
+		{"dialogue with a note", `{"resourceType":"Communication","note":[{"text":"x"}]}`, "samarbeid uklassifisert", nil},
+		{"dialogue, label named", `{"resourceType":"Communication",` + named + `"payload":[{"contentString":"x"}]}`, "samarbeid bolig", nil},
+		{"dialogue, only samarbeid named", `{"resourceType":"Communication","meta":{"security":[{"system":"http://sluse.no/fhir/CodeSystem/informasjonskategori","code":"samarbeid"}]},"payload":[{"contentString":"x"}]}`, "samarbeid uklassifisert", nil},
+		{"dialogue in an attachment", `{"resourceType":"Communication","payload":[{"contentAttachment":{"data":"eA=="}}]}`, "samarbeid uklassifisert", nil},
+		{"dialogue in an extension", `{"resourceType":"Communication","extension":[{"url":"urn:x","valueString":"Kari ruser seg"}]}`, "samarbeid uklassifisert", nil},
+		{"dialogue in the subject line", `{"resourceType":"Communication","topic":{"text":"Kari ruser seg"}}`, "samarbeid uklassifisert", nil},
+		{"dialogue without text", `{"resourceType":"Communication","status":"completed","statusReason":{"text":"Ikke sendt"},"sent":"2026-01-01"}`, "samarbeid", nil},
+		{"dialogue with a contained one", `{"resourceType":"Communication","contained":[{"resourceType":"Task","id":"t","description":"x"}]}`, "samarbeid uklassifisert", nil},
+		{"dialogue with a unit whose id reveals it", `{"resourceType":"Communication","recipient":[{"reference":"Organization/8140006-ous-tsb"}]}`, "samarbeid rus", nil},
+		{"task with a description", `{"resourceType":"Task","description":"Kari ruser seg"}`, "samarbeid uklassifisert", nil},
+		{"task with a note", `{"resourceType":"Task","note":[{"text":"x"}]}`, "samarbeid uklassifisert", nil},
+		{"task with input", `{"resourceType":"Task","input":[{"type":{"coding":[{"system":"urn:x","code":"1"}]},"valueString":"x"}]}`, "samarbeid uklassifisert", nil},
+		{"task with output", `{"resourceType":"Task","output":[{"type":{"text":"x"},"valueMarkdown":"x"}]}`, "samarbeid uklassifisert", nil},
+		{"task of a referral with a description", `{"resourceType":"Task","focus":{"reference":"ServiceRequest/1"},"description":"x"}`, "henvisning", nil},
+		{"flag in words", `{"resourceType":"Flag","code":{"text":"x"}}`, "samarbeid uklassifisert", nil},
+		{"encounter with a reason in words", `{"resourceType":"Encounter","reasonCode":[{"text":"x"}]}`, "samarbeid uklassifisert", nil},
+		{"episode with a type in words", `{"resourceType":"EpisodeOfCare","type":[{"text":"x"}]}`, "samarbeid uklassifisert", nil},
+		{"referral with an unknown code", `{"resourceType":"ServiceRequest","code":{"coding":[{"system":"http://snomed.info/sct","code":"1"}]}}`, "henvisning uklassifisert", nil},
+		{"referral with a code of the list of services", `{"resourceType":"ServiceRequest","code":` + with(theme, "9151\",\"code\":\"1") + `}`, "henvisning", nil},
+		{"activity with an unknown code", `{"resourceType":"CarePlan","activity":[{"detail":{"code":{"coding":[{"system":"urn:x","code":"1"}]}}},{"detail":{"code":` + with(theme, "9132\",\"code\":\"3") + `}},{` + with(inline, "bolig") + `,"detail":{"code":{"coding":[{"system":"urn:x","code":"1"}]}}}]}`,
+			"plan", []string{"CarePlan.activity[0] uklassifisert", "CarePlan.activity[2] bolig"}},
 		{"a type without a rule", `{"resourceType":"Device"}`, "uklassifisert", nil},
 	} {
 		r, err := fhir.Parse([]byte(c.body))
@@ -96,9 +125,11 @@ func TestLabelPoints(t *testing.T) {
 		t.Fatal(err)
 	}
 	for body, want := range map[string][]fhir.Reference{
-		`{"resourceType":"DocumentReference","subject":{"reference":"Patient/p"},"content":[{"attachment":{"url":"Binary/b1"}}],"context":{"related":[{"reference":"CarePlan/c"},{"reference":"Organization/o"}]}}`: {{Type: "Binary", ID: "b1"}, {Type: "CarePlan", ID: "c"}},
-		`{"resourceType":"Binary","contentType":"text/plain","securityContext":{"reference":"DocumentReference/d"}}`:                                                                                                {{Type: "DocumentReference", ID: "d"}},
-		`{"resourceType":"Provenance","target":[{"reference":"CarePlan/c/_history/2"}],"entity":[{"what":{"reference":"Binary/b"}}]}`:                                                                               {{Type: "CarePlan", ID: "c"}, {Type: "Binary", ID: "b"}},
+		`{"resourceType":"DocumentReference","subject":{"reference":"Patient/p"},"content":[{"attachment":{"url":"Binary/b1"}}],"context":{"related":[{"reference":"CarePlan/c"},{"reference":"Organization/o"}]}}`:                                                                {{Type: "Binary", ID: "b1"}, {Type: "CarePlan", ID: "c"}},
+		`{"resourceType":"Binary","contentType":"text/plain","securityContext":{"reference":"DocumentReference/d"}}`:                                                                                                                                                               {{Type: "DocumentReference", ID: "d"}},
+		`{"resourceType":"Communication","payload":[{"contentReference":{"reference":"Condition/a"}}],"about":[{"reference":"Observation/b"}],"basedOn":[{"reference":"CarePlan/c"}],"partOf":[{"reference":"Communication/d"}],"inResponseTo":[{"reference":"Communication/e"}]}`: {{Type: "Condition", ID: "a"}, {Type: "Observation", ID: "b"}, {Type: "CarePlan", ID: "c"}, {Type: "Communication", ID: "d"}},
+		`{"resourceType":"Task","focus":{"reference":"ServiceRequest/s"},"basedOn":[{"reference":"CarePlan/c"}]}`:                                                                                                                                                                  nil,
+		`{"resourceType":"Provenance","target":[{"reference":"CarePlan/c/_history/2"}],"entity":[{"what":{"reference":"Binary/b"}}]}`:                                                                                                                                              {{Type: "CarePlan", ID: "c"}, {Type: "Binary", ID: "b"}},
 	} {
 		r, err := fhir.Parse([]byte(body))
 		if err != nil {

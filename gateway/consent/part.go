@@ -24,7 +24,10 @@ func (w *walk) children(root *fhir.Value, b *bag) {
 				w.contained(c, b)
 			}
 		case w.typ == "CarePlan" && m.Name == "activity":
-			w.each(m.Value, path, func(v *fhir.Value, part *bag) { w.scan(v, part) })
+			w.each(m.Value, path, func(v *fhir.Value, part *bag) {
+				w.coded(v.Get("detail", "code"), part)
+				w.scan(v, part)
+			})
 		case w.typ == "Observation" && m.Name == "component":
 			w.each(m.Value, path, func(v *fhir.Value, part *bag) {
 				w.concept(v.Get("code"), part)
@@ -164,8 +167,9 @@ func (w *walk) scan(v *fhir.Value, b *bag) {
 		return
 	}
 	if ref := v.Get("reference"); ref.Kind() == fhir.String {
-		if t, _, _ := strings.Cut(ref.Text(), "/"); revealing[t] {
+		if t, id, _ := strings.Cut(ref.Text(), "/"); revealing[t] {
 			w.names(v.Get("display"), b)
+			b.ruled |= w.ask(fact{kind: "name", code: id}).labels
 		}
 	} else if t := v.Get("type").Text(); v.Get("display") != nil && revealing[t] {
 		w.names(v.Get("display"), b)
@@ -186,7 +190,7 @@ func (w *walk) look(name string, v *fhir.Value, b *bag) {
 	w.scan(v, b)
 }
 
-// revealing are the types whose name, where a reference shows it, may itself tell what is treated:
+// revealing are the types whose name or chosen id, where a reference shows it, may itself tell what is treated:
 // unit, Location and sender.
 var revealing = map[string]bool{
 	"Organization": true, "HealthcareService": true, "Location": true, "PractitionerRole": true,

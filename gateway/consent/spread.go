@@ -128,6 +128,38 @@ func items(chain []*provision) ([]fhir.Reference, bool) {
 	return s.Of, !s.Any
 }
 
+// reach is the types and items of one grant.
+type reach struct {
+	types gateway.Set[fhir.Type]
+	items gateway.Set[fhir.Reference]
+}
+
+// struck gives what a deny touches. Type and id of a Binary are those of its securityContext, which
+// a deny cannot look up: one of documents takes every Binary along, whichever document it names.
+func struck(chain []*provision) []reach {
+	types := dimension(chain, func(p *provision) ([]fhir.Type, bool) {
+		if slices.Contains(p.types, "DocumentReference") {
+			return append(slices.Clone(p.types), "Binary"), p.setTypes
+		}
+		return p.types, p.setTypes
+	})
+	var out []reach
+	named, set := items(chain)
+	if !set || len(named) > 0 {
+		out = append(out, reach{types, setOf(named, set)})
+	}
+	if set && types.Has("Binary") {
+		held := dimension(chain, func(p *provision) ([]fhir.Reference, bool) {
+			document := func(r fhir.Reference) bool { return r.Type == "DocumentReference" }
+			return p.items, p.setItems && !slices.ContainsFunc(p.items, document)
+		})
+		if !empty(held) {
+			out = append(out, reach{gateway.Only[fhir.Type]("Binary"), held})
+		}
+	}
+	return out
+}
+
 // dataPeriod gives the intersection of the data periods; ok is false when it holds nothing.
 func dataPeriod(chain []*provision) (s span, set, ok bool) {
 	for _, p := range chain {

@@ -37,6 +37,7 @@ var reasons = map[gateway.Reason]told{
 	gateway.NINWrong:         {code: "E31"},
 	gateway.KindUnknown:      {code: "T10"},
 	gateway.ContentInvalid:   {code: "T02"},
+	gateway.ContentUnknown:   {code: "T02", text: "Ikke levert: innholdet er ukjent og er holdt tilbake.", part: true},
 	gateway.AttachmentFault:  {code: "T99", text: "Et vedlegg kan ikke leses.", part: true},
 	gateway.FreeTextDropped:  {code: "X99", text: "Ikke levert: fritekst og vedlegg tas ut av logistikkmeldinger.", part: true},
 	gateway.ProcessingFailed: {code: "X99", text: "Ikke levert: meldingen kunne ikke behandles."},

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -67,6 +68,7 @@ func Handler(c Config) (http.Handler, error) {
 	}
 	a := &api{Config: c}
 	mux := http.NewServeMux()
+	allowed := map[string][]string{}
 	for pattern, h := range map[string]handler{
 		"POST /edi/Messages":                       a.postMessage,
 		"GET /edi/Messages":                        a.listMessages,
@@ -78,6 +80,18 @@ func Handler(c Config) (http.Handler, error) {
 		"PUT /edi/Messages/{id}/read/{herId}":      a.putRead,
 	} {
 		mux.Handle(pattern, a.serve(pattern, h))
+		method, path, _ := strings.Cut(pattern, " ")
+		if allowed[path] = append(allowed[path], method); method == http.MethodGet {
+			allowed[path] = append(allowed[path], http.MethodHead)
+		}
+	}
+	for path, methods := range allowed {
+		slices.Sort(methods)
+		allow := strings.Join(methods, ", ")
+		mux.Handle(path, a.serve(path, func(c *call) error {
+			c.w.Header().Set("Allow", allow)
+			return gateway.Fault("exchange.route", gateway.NotSupported, fhir.Issue{Severity: "error", Type: "not-supported", Code: "method"})
+		}))
 	}
 	mux.Handle("/edi/", a.serve("", func(*call) error {
 		return gateway.Fault("exchange.route", gateway.NotFound, fhir.Issue{Severity: "error", Type: "not-found", Code: "path"})
@@ -158,6 +172,11 @@ func herID(parameter, value string) (gateway.HERID, error) {
 		return "", badQuery(parameter)
 	}
 	return gateway.HERID(value), nil
+}
+
+func unknownParameter(name string) error {
+	return gateway.Fault("exchange.parameter", gateway.BadQuery,
+		fhir.Issue{Severity: "error", Type: "not-supported", Code: "parameter-unknown", Args: []string{name}})
 }
 
 func badQuery(parameter string) error {

@@ -3,6 +3,9 @@ package exchange
 import (
 	"encoding/json"
 	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -30,19 +33,38 @@ func line(l gateway.Listed, metadata bool) message {
 	return m
 }
 
-// listParameters are the parameters of the list; any other is refused.
-var listParameters = map[string]bool{
-	"ReceiverHerIds": true, "SenderHerId": true, "BusinessDocumentId": true, "IncludeMetadata": true,
-	"MessagesToFetch": true, "OrderBy": true, "api-version": true,
+// listParameters are the parameters of the list; any other is refused. Names are read as ASP.NET reads
+// them, whatever their case.
+var listParameters = []string{
+	"ReceiverHerIds", "SenderHerId", "BusinessDocumentId", "IncludeMetadata", "MessagesToFetch", "OrderBy", "api-version",
+}
+
+var parameterForm = regexp.MustCompile(`^[A-Za-z0-9_.:-]{1,64}$`)
+
+// parameters gives the values under the names of listParameters.
+func parameters(query url.Values) (url.Values, error) {
+	values := url.Values{}
+	for name, list := range query {
+		at := slices.IndexFunc(listParameters, func(known string) bool { return strings.EqualFold(known, name) })
+		if at < 0 {
+			if !parameterForm.MatchString(name) {
+				name = "?"
+			}
+			return nil, unknownParameter(name)
+		}
+		known := listParameters[at]
+		if values[known] = append(values[known], list...); known != "ReceiverHerIds" && len(values[known]) > 1 {
+			return nil, badQuery(known) // one of them would be dropped
+		}
+	}
+	return values, nil
 }
 
 // listMessages lists unread messages that something may be fetched of now.
 func (a *api) listMessages(c *call) error {
-	values := c.r.URL.Query()
-	for name := range values {
-		if !listParameters[name] {
-			return badQuery("unknown")
-		}
+	values, err := parameters(c.r.URL.Query())
+	if err != nil {
+		return err
 	}
 	q := gateway.MailQuery{Limit: 10, MsgID: gateway.MsgID(values.Get("BusinessDocumentId"))}
 	for _, list := range values["ReceiverHerIds"] {
@@ -57,7 +79,6 @@ func (a *api) listMessages(c *call) error {
 	if len(q.Receivers) == 0 {
 		return badQuery("ReceiverHerIds")
 	}
-	var err error
 	if v := values.Get("SenderHerId"); v != "" {
 		if q.Sender, err = herID("SenderHerId", v); err != nil {
 			return err
@@ -157,13 +178,12 @@ func (a *api) getStatus(c *call) error {
 	return nil
 }
 
-// deliveryState is DeliveryState: Acknowledged once the document lies in the receiver's mailbox.
+// deliveryState is DeliveryState, of the transport alone: Acknowledged once the document was taken in
+// for the receiver, whatever its AppRec says.
 func deliveryState(s gateway.DeliveryStatus) string {
 	switch {
-	case s.Delivered:
+	case s.Delivered || s.Status != gateway.NoAppRec: // AppRecStatus tells what was said
 		return "Acknowledged"
-	case s.Status == gateway.AppRecRejected:
-		return "Rejected"
 	}
 	return "Unconfirmed"
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 
@@ -120,6 +121,8 @@ func readJSON(c *call, v any) error {
 	}
 	var large *http.MaxBytesError
 	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return gateway.Fault(op, gateway.Malformed, fhir.Issue{Severity: "error", Type: "timeout", Code: "body-slow"})
 	case errors.As(err, &large):
 		return gateway.Fault(op, gateway.TooLarge, fhir.Issue{Severity: "error", Type: "too-long", Code: "body-size"})
 	case err != nil:

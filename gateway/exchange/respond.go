@@ -36,7 +36,7 @@ var failures = map[gateway.Code]failure{
 	gateway.Forbidden:    {http.StatusForbidden, 1005, "HER-id eller handling hører ikke til virksomheten i tokenet."},
 	gateway.NotFound:     {http.StatusNotFound, 1006, "Finnes ikke, eller er ikke delt med deg."},
 	gateway.Gone:         {http.StatusNotFound, 1006, "Finnes ikke, eller er ikke delt med deg."},
-	gateway.Conflict:     {http.StatusConflict, 1007, "Meldingsidentifikatoren er brukt før med et annet innhold."},
+	gateway.Conflict:     {http.StatusConflict, 1007, "Forespørselen strider mot noe som er mottatt før."},
 	gateway.Precondition: {http.StatusPreconditionFailed, 1008, "Versjonen er ikke den gjeldende."},
 	gateway.TooLarge:     {http.StatusRequestEntityTooLarge, 1009, "Forespørselen er større enn tillatt."},
 	gateway.MediaType:    {http.StatusUnsupportedMediaType, 1010, "Innholdstypen er ikke støttet."},
@@ -45,22 +45,27 @@ var failures = map[gateway.Code]failure{
 	gateway.Internal:     {http.StatusInternalServerError, 1013, "Intern feil."},
 }
 
+// wire are the faults of HTTP itself that have a status of their own.
+var wire = map[string]failure{
+	"body-slow": {http.StatusRequestTimeout, 1014, "Innholdet kom for sakte."},
+	"method":    {http.StatusMethodNotAllowed, 1015, "Metoden er ikke tillatt her."},
+}
+
 // fail answers with the ErrorMessage of an error. It tells codes and places, never content.
 func fail(c *call, err error) {
 	f, ok := failures[gateway.CodeOf(err)]
 	if !ok {
 		f = failures[gateway.Internal]
 	}
+	found := issues(err)
+	for _, i := range found {
+		if s, ok := wire[i.Code]; ok {
+			f = s
+		}
+	}
 	m := errorMessage{Error: f.text, ErrorCode: f.code, RequestID: c.request}
-	for _, i := range issues(err) {
-		line := i.Code
-		if i.Expression != "" {
-			line += " " + i.Expression
-		}
-		for _, arg := range i.Args {
-			line += " " + arg
-		}
-		m.ValidationErrors = append(m.ValidationErrors, line)
+	for _, i := range found {
+		m.ValidationErrors = append(m.ValidationErrors, explained(i, f.text))
 	}
 	if f.status == http.StatusUnauthorized {
 		c.w.Header().Set("WWW-Authenticate", "Bearer")

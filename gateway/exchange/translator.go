@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/sluse/sluse/gateway"
 	"github.com/sluse/sluse/gateway/fhir"
@@ -128,6 +129,7 @@ func (Translator) Map(m gateway.Message, id func(t fhir.Type, key string) fhir.I
 	for _, a := range in.Attachments {
 		d.Unreadable = d.Unreadable || a.Problem != ""
 	}
+	unknown := unknownSections(in, m.Document)
 	for _, s := range in.Sections {
 		if s.Path == wholePath {
 			continue // the resources of it cross only when all crosses
@@ -138,6 +140,7 @@ func (Translator) Map(m gateway.Message, id func(t fhir.Type, key string) fhir.I
 		}
 		d.Sections = append(d.Sections, gateway.Section{
 			Path: s.Path, Name: s.Name, Labels: labels, Dropped: s.Drop, Head: s.Path == headPath,
+			Unknown: slices.Contains(unknown, s.Path),
 		})
 	}
 	for _, r := range in.Resources {
@@ -188,7 +191,7 @@ func (Translator) WriteAppRec(a gateway.AppRec, m gateway.Message) ([]byte, erro
 		version = "1.0"
 	}
 	out := mapping.AppRec{
-		Version: version, ID: string(a.MsgID), Generated: a.At, SoftwareName: "Sluse", Status: int(a.Status),
+		Version: version, ID: string(a.MsgID), Generated: a.At.Truncate(time.Millisecond), SoftwareName: "Sluse", Status: int(a.Status),
 		RefID: string(a.Original), RefKind: mapping.Kind(m.Kind), RefKindDisplay: m.KindName, RefGenerated: m.Generated,
 		Sender: mapping.Address{HERID: string(a.From)}, Receiver: address(m.Sender),
 	}

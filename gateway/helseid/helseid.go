@@ -8,6 +8,7 @@ package helseid
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/lestrrat-go/jwx/v3/jwa"
 	"github.com/lestrrat-go/jwx/v3/jwk"
 	"github.com/lestrrat-go/jwx/v3/jws"
@@ -106,7 +108,22 @@ func (c Config) validate() error {
 }
 
 // Verifier verifies tokens. It is safe for concurrent use.
-type Verifier struct{ config Config }
+type Verifier struct {
+	config Config
+	opened *lru.Cache[[sha256.Size]byte, opened]
+}
+
+// opened is a token whose header and signature were good a moment ago. All that depends on time or
+// on the request is checked anew each time.
+type opened struct {
+	claims claims
+	at     time.Time
+}
+
+const (
+	remembered  = 8192             // tokens whose signature is not checked again at once
+	rememberFor = 30 * time.Second // so that a key which is withdrawn is out within that time
+)
 
 // New checks the wiring and tells all that is wrong at once.
 func New(c Config) (*Verifier, error) {
@@ -114,7 +131,11 @@ func New(c Config) (*Verifier, error) {
 	if err := c.validate(); err != nil {
 		return nil, fmt.Errorf("helseid: %w", err)
 	}
-	return &Verifier{config: c}, nil
+	cache, err := lru.New[[sha256.Size]byte, opened](remembered)
+	if err != nil {
+		return nil, fmt.Errorf("helseid: %w", err)
+	}
+	return &Verifier{config: c, opened: cache}, nil
 }
 
 // Request is what a proof of possession is about, beside the token.
@@ -147,11 +168,7 @@ func (v *Verifier) verify(ctx context.Context, r Request) (gateway.Actor, error)
 	if len(token) > maxToken {
 		return gateway.Actor{}, TooLong
 	}
-	payload, err := v.open(token)
-	if err != nil {
-		return gateway.Actor{}, err
-	}
-	c, err := readClaims(payload)
+	c, err := v.claims(token)
 	if err != nil {
 		return gateway.Actor{}, err
 	}
@@ -167,6 +184,25 @@ func (v *Verifier) verify(ctx context.Context, r Request) (gateway.Actor, error)
 		}
 	}
 	return v.actor(c)
+}
+
+// claims gives what a token says once its header and signature are good; a client that sends the
+// same token for each request pays for the signature once.
+func (v *Verifier) claims(token string) (claims, error) {
+	key, now := sha256.Sum256([]byte(token)), v.config.Clock()
+	if o, ok := v.opened.Get(key); ok && now.Sub(o.at) < rememberFor && !now.Before(o.at) {
+		return o.claims, nil
+	}
+	payload, err := v.open(token)
+	if err != nil {
+		return claims{}, err
+	}
+	c, err := readClaims(payload)
+	if err != nil {
+		return claims{}, err
+	}
+	v.opened.Add(key, opened{claims: c, at: now})
+	return c, nil
 }
 
 // open checks header and signature and gives the payload.

@@ -14,9 +14,9 @@ import (
 var errParts = errors.New("the parts of a version cannot be read")
 
 // recordSQL lists what scanRecord reads of row r, a current or a past version. key is the column
-// for cursors; custodian is that of the resource.
-func recordSQL(r, key, custodian, mask, covered string) string {
-	return r + `.` + key + `, ` + r + `.id, ` + r + `.version, ` + custodian + `, coalesce(` + r + `.person, 0), ` +
+// for cursors.
+func recordSQL(r, key, mask, covered string) string {
+	return r + `.` + key + `, ` + r + `.id, ` + r + `.version, ` + r + `.custodian, coalesce(` + r + `.person, 0), ` +
 		r + `.low, ` + r + `.high, ` + r + `.labels, ` + r + `.added, ` + r + `.parts, ` + r + `.sent_to, ` + r + `.sent_mask, ` +
 		mask + `, ` + r + `.updated, ` + r + `.deleted, ` + r + `.method, ` + covered + `, ` + r + `.body`
 }
@@ -104,7 +104,7 @@ func (v *view) read(ctx context.Context, scope gateway.Scope, r fhir.Reference) 
 		return one(op, list, err)
 	}
 	sql := `with ` + s.termSQL() + `
-select ` + recordSQL("r", "rid", "r.custodian", "coalesce(f.mask, 0)", "c.covered") + `
+select ` + recordSQL("r", "rid", "coalesce(f.mask, 0)", "c.covered") + `
 from ` + sourceSQL(r.Type) + `
 left join fetched f on f.party = ` + s.own() + ` and f.rid = r.rid and f.version = r.version` + s.coverSQL("r", "c") + `
 where r.type = ` + kind + ` and r.id = ` + id + ` and ` + s.releasesSQL("r", "c", "f")
@@ -151,7 +151,7 @@ func (s *scoped) versionsSQL(kind, id, which, limit string) string {
 		own = "r.person, h.labels | r.labels, r.low, r.high, r.sent_to, r.sent_mask"
 	}
 	return `with ` + s.termSQL() + `
-select ` + recordSQL("v", "vkey", "r.custodian", "coalesce(f.mask, 0)", "c.covered") + `
+select ` + recordSQL("v", "vkey", "coalesce(f.mask, 0)", "c.covered") + `
 from ` + sourceSQL(s.kind) + `
 cross join lateral (
   select r.vkey, r.version, r.person, r.labels, r.low, r.high, r.sent_to, r.sent_mask, r.added, r.parts, r.updated,
@@ -175,7 +175,7 @@ func (t *Tx) lock(ctx context.Context, scope gateway.Scope, r fhir.Reference) (g
 	const op = "postgres.lock"
 	var args arguments
 	s := newScoped(scope, r.Type, &args)
-	sql := `select ` + recordSQL("r", "rid", "r.custodian", "0::bigint", allLabels) + `
+	sql := `select ` + recordSQL("r", "rid", "0::bigint", allLabels) + `
 from resource r
 where r.type = ` + args.bind(string(r.Type)) + ` and r.id = ` + args.bind(string(r.ID)) + `
   and ` + args.bind(scope.Write) + `::bool and ` + s.writesSQL("r") + `

@@ -140,7 +140,7 @@ func (q *query) whereSQL() string {
 
 // selectSQL reads rows r, from a source that has them, inside the scope.
 func (q *query) selectSQL(from, where string) string {
-	return `select ` + recordSQL("r", "rid", "r.custodian", "coalesce(f.mask, 0)", "c.covered") + `
+	return `select ` + recordSQL("r", "rid", "coalesce(f.mask, 0)", "c.covered") + `
 from ` + from + `
 left join fetched f on f.party = ` + q.own() + ` and f.rid = r.rid and f.version = r.version` + q.coverSQL("r", "c") + `
 where ` + where + ` and ` + q.releasesSQL("r", "c", "f")
@@ -173,17 +173,17 @@ reach as materialized (
 	}
 	where := `r.type = ` + q.typed() + ` and ` + q.whereSQL()
 	end := q.order.sql("r") + ` limit ` + q.limit
-	own := `select ` + recordSQL("r", "rid", "r.custodian", "0::bigint", allLabels) + `
+	own := `select ` + recordSQL("r", "rid", "0::bigint", allLabels) + `
 from ` + sourceSQL(q.kind) + ` where r.custodian = ` + q.own() + ` and ` + q.ownsSQL("r") + ` and ` + where + end
 	if q.order.column != "low" {
-		own = `select ` + recordSQL("r", "rid", "r.custodian", "0::bigint", allLabels) + `
+		own = `select ` + recordSQL("r", "rid", "0::bigint", allLabels) + `
 from (select r.rid, r.updated from resource r where r.custodian = ` + q.own() + ` and ` + q.ownsSQL("r") + ` and ` + where + end + `) k
 cross join lateral (select r.* from ` + sourceSQL(q.kind) + ` where r.rid = k.rid offset 0) r`
 	}
 	shared := `select x.* from reach w cross join lateral (` +
 		q.selectSQL(sourceSQL(q.kind), `r.person = w.person and r.custodian <> `+q.own()+` and `+where) + end + `) x` +
 		q.order.placesSQL() + ` limit ` + q.limit
-	kept := `select ` + recordSQL("r", "rid", "r.custodian", "f.mask", "0::bigint") + `
+	kept := `select ` + recordSQL("r", "rid", "f.mask", "0::bigint") + `
 from fetched f cross join lateral (select r.* from ` + sourceSQL(q.kind) + ` where r.rid = f.rid and r.version = f.version offset 0) r
 where f.party = ` + q.own() + ` and ` + q.fetchedSQL("f") + ` and ` + q.aboutSQL("r") + ` and r.custodian <> ` + q.own() + `
   and not exists (select 1 from reach w where w.person = r.person) and ` + where + end

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"log/slog"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -56,7 +57,7 @@ func (s *Store) Sequence(ctx context.Context, advanced func(Head)) error {
 		case ctx.Err() != nil:
 			return nil
 		case err != nil:
-			s.log.ErrorContext(ctx, "the ledger's chain cannot go on", "error", err)
+			s.log.ErrorContext(ctx, "the ledger's chain cannot go on", slog.Any("error", err))
 		case placed > 0 && advanced != nil:
 			advanced(head)
 		}

@@ -11,8 +11,10 @@ import (
 	"github.com/sluse/sluse/gateway"
 )
 
-// maxLines bounds the entries of one commit.
-const maxLines = 512
+const (
+	maxLines = 512 // entries of one commit
+	commits  = 2   // under way at the same time: one waits for the disk while the other is sent
+)
 
 var errClosed = errors.New("the store is closed")
 
@@ -23,8 +25,8 @@ type order struct {
 	done    chan error
 }
 
-// writer is the one goroutine that writes the ledger of reads. While a commit is under way the
-// next callers gather, and share the next one.
+// writer writes the ledger of reads. While its commits are under way the next callers gather, and
+// share the next one.
 type writer struct {
 	store  *Store
 	orders chan *order
@@ -35,7 +37,14 @@ type writer struct {
 
 func startWriter(s *Store) *writer {
 	w := &writer{store: s, orders: make(chan *order, 1024), quit: make(chan struct{}), ended: make(chan struct{})}
-	go w.run()
+	var running sync.WaitGroup
+	for range commits {
+		running.Go(w.run)
+	}
+	go func() {
+		running.Wait()
+		close(w.ended)
+	}()
 	return w
 }
 
@@ -82,7 +91,6 @@ func (s *Store) Record(ctx context.Context, entries []gateway.AuditEntry, fetche
 }
 
 func (w *writer) run() {
-	defer close(w.ended)
 	for {
 		select {
 		case o := <-w.orders:

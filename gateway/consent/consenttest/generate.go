@@ -41,7 +41,8 @@ var (
 		"Practitioner/anne", "Practitioner/bjorn", "CareTeam/t1", "CareTeam/t2",
 	}
 	genLabels   = []string{"plan", "rus", "samarbeid", "bolig", "uklassifisert"}
-	genTypes    = []string{"CarePlan", "Goal", "Consent"}
+	genTypes    = []string{"CarePlan", "DocumentReference", "Binary", "Goal", "Consent"}
+	genItems    = []string{"CarePlan/p1", "DocumentReference/p1", "Binary/p2"}
 	genPurposes = []string{"TREAT", "ETREAT", "COC"}
 	genDays     = []string{"2026-10-01", "2026-11-30", "2026-12-01", "2026-12-02", "2026-12-31"}
 	genTimes    = []string{
@@ -105,7 +106,7 @@ func (g *Generator) draw(t *rapid.T) cases.Case {
 func (g *Generator) consent(t *rapid.T, i int) cases.Consent {
 	by := pick(t, "by", []string{"bydel", "bydel", "rusteam", "ous", "pasient"})
 	body := map[string]any{
-		"resourceType": "Consent", "status": "active", "dateTime": "2026-11-20",
+		"resourceType": "Consent", "status": "active", "dateTime": pick(t, "dateTime", append([]string{"2026-11-20"}, genDays[1:4]...)),
 		"patient": map[string]any{"reference": "Patient/kari"},
 	}
 	law := "HPL22"
@@ -167,7 +168,11 @@ func (g *Generator) provision(t *rapid.T, typ string, complete bool) map[string]
 	}
 	items := maybe(t, "items", 5)
 	if items {
-		p["data"] = []any{map[string]any{"meaning": "instance", "reference": reference("CarePlan/p1")}}
+		var data []any
+		for _, item := range some(t, "named", genItems, 1, 2) {
+			data = append(data, map[string]any{"meaning": "instance", "reference": reference(item)})
+		}
+		p["data"] = data
 	}
 	if (complete && !items) || maybe(t, "hasLabels", 2) {
 		p["securityLabel"] = codings("http://sluse.no/fhir/CodeSystem/informasjonskategori", some(t, "holds", genLabels, 1, 3))
@@ -190,7 +195,11 @@ func (g *Generator) provision(t *rapid.T, typ string, complete bool) map[string]
 	}
 	switch {
 	case complete:
-		p["period"] = map[string]any{"start": pick(t, "start", genDays[:3]), "end": pick(t, "end", genDays[2:])}
+		bounds := map[string]any{"start": pick(t, "start", genDays[:3]), "end": pick(t, "end", genDays[2:])}
+		if maybe(t, "startless", 4) {
+			delete(bounds, "start")
+		}
+		p["period"] = bounds
 	case maybe(t, "hasPeriod", 4):
 		p["period"] = between(t, "period", genDays)
 	}
