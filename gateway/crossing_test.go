@@ -195,7 +195,18 @@ func TestLedgerTellsThePatient(t *testing.T) {
 	wantNone(t, body, kari, "kanari")
 	body, err = w.find(at(sosial), "AuditEvent", gateway.Search{})
 	must(t, err)
-	wantNone(t, body, string(r.ID))
+	wantNone(t, body, string(r.ID), `"reference":"AuditEvent/`) // nor that she looked at the refusal
+	w.party("80001009", "ideell", "helse-kommune")
+	watch := gateway.Actor{Kind: gateway.Compliance, Party: "80001009", Name: "Liv Aas", Purpose: gateway.Administer, Client: "test"}
+	body, err = w.find(watch, "AuditEvent", gateway.Search{Count: 100})
+	must(t, err)
+	if !strings.Contains(body, "80001006") {
+		t.Errorf("by agreement, compliance sees accesses of OUS: %s", body)
+	}
+	wantNone(t, body, kari, "kanari")
+	if _, err := w.read(watch, r); gateway.CodeOf(err) != gateway.NotFound {
+		t.Errorf("compliance reads no clinical content: %v", err)
+	}
 	if body, err := w.read(w.patient(), r); gateway.CodeOf(err) != gateway.NotFound {
 		t.Errorf("clinical records wait for the patient's access: %v %s", err, body)
 	}

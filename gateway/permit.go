@@ -151,11 +151,20 @@ func (p Permit) citations(r Record) []Citation {
 	return cited
 }
 
+// holder is the party that an entry about the record names as its custodian. A look at the ledger
+// names none: who is seen there must not see who looked.
+func holder(r Record) HERID {
+	if r.Reference.Type == "AuditEvent" {
+		return ""
+	}
+	return r.Custodian
+}
+
 // fetched tells which version now belongs to the receiver's own journal: a record that came by
 // message and was read.
 func (p Permit) fetched(r Record) (FetchedVersion, bool) {
 	scope := p.Scope()
-	if _, sent := r.sentTo(scope.Own); !sent || r.Fetched != 0 || scope.owns(r) {
+	if _, sent := r.sentTo(scope.Own); !sent || r.Reference.Type == "AuditEvent" || r.Fetched != 0 || scope.owns(r) {
 		return FetchedVersion{}, false
 	}
 	covered, _ := scope.Releases(r)

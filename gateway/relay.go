@@ -21,6 +21,9 @@ func (g *Gateway) enqueue(ctx context.Context, tx Tx, who asked, res *fhir.Resou
 	if r.Person == 0 {
 		return refuseOrder("communication.subject-not-own", "Communication.subject")
 	}
+	if err := g.ordered(ctx, tx, r); err != nil { // it is sent once
+		return err
+	}
 	if err := orderable(root); err != nil {
 		return err
 	}

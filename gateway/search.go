@@ -210,7 +210,7 @@ func (g *Gateway) releaseRows(who asked, code InteractionCode, rows []Record, pe
 			return released{}, err
 		}
 		page.add(r, body)
-		of := line{person: r.Person, custodian: r.Custodian}
+		of := line{person: r.Person, custodian: holder(r)}
 		i, ok := at[of]
 		if !ok {
 			entry, err := g.entry(who, code, Released, r.Person)
@@ -222,7 +222,7 @@ func (g *Gateway) releaseRows(who asked, code InteractionCode, rows []Record, pe
 			at[of], out.entries = i, append(out.entries, entry)
 		}
 		out.entries[i].Entities = append(out.entries[i].Entities, AuditEntity{
-			Record: r.Reference, Custodian: r.Custodian, Citations: p.citations(r), Withheld: withheld,
+			Record: r.Reference, Custodian: holder(r), Citations: p.citations(r), Withheld: withheld,
 		})
 		if f, ok := p.fetched(r); ok {
 			out.fetched = append(out.fetched, f)

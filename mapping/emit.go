@@ -437,7 +437,7 @@ func (x *emitter) contactOut(name string, contact *node) []*out {
 	}
 	if a := contact.get("address"); a != nil {
 		address := &out{name: "fk1:Address"}
-		if line := a.get("line").item(0); line != nil {
+		if line := a.get("line").first(); line != nil {
 			address.add("fk1:StreetAdr", line.take())
 		}
 		address.add("fk1:PostalCode", a.get("postalCode").take())

@@ -74,16 +74,17 @@ func (n *node) get(name string) *node {
 func (n *node) dig(names ...string) *node {
 	for _, name := range names {
 		if n != nil && n.kind == 'a' {
-			n = n.item(0)
+			n = n.first()
 		}
 		n = n.get(name)
 	}
 	return n
 }
 
-func (n *node) item(i int) *node {
-	if n != nil && n.kind == 'a' && i < len(n.kids) {
-		return n.kids[i]
+// first gives the first element of an array, nil when there is none.
+func (n *node) first() *node {
+	if n != nil && n.kind == 'a' && len(n.kids) > 0 {
+		return n.kids[0]
 	}
 	return nil
 }

@@ -64,7 +64,7 @@ func (n *node) pick(st step) *node {
 	case st.append:
 		return nil
 	case st.array:
-		return n.item(0)
+		return n.first()
 	}
 	for _, k := range n.items() {
 		if st.matches(k) {

@@ -55,7 +55,6 @@ func stableID(msgID, key string) string {
 // bundle is a Bundle to be sent as a message.
 type bundle struct {
 	resources []*node
-	bodies    [][]byte
 	main      *node // the Communication that is the message
 }
 
@@ -110,8 +109,8 @@ func (b *bundle) outgoing() (Outgoing, error) {
 	}
 	h := Head{MsgID: identifierOf(c, msgIDSystem), Kind: Kind(codeOf(c.get("category"), kindSystem)), Generated: sent.at,
 		Sender:            b.address(c.get("sender")),
-		RefToParent:       identifierOf(c.get("inResponseTo").item(0), msgIDSystem),
-		RefToConversation: identifierOf(c.get("partOf").item(0), msgIDSystem),
+		RefToParent:       identifierOf(c.get("inResponseTo").first(), msgIDSystem),
+		RefToConversation: identifierOf(c.get("partOf").first(), msgIDSystem),
 		Status:            StatusNew,
 	}
 	if s := codeOf(first(c.find(steps("extension{forsendelsesstatus}.valueCodeableConcept"))), "urn:oid:"+volven+"7309"); s != "" {
@@ -270,7 +269,7 @@ func patientHead(n *node) PatientHead {
 			p.NIN, p.NINSystem, p.NINType = value, system, typ
 		}
 	}
-	name := n.get("name").item(0)
+	name := n.get("name").first()
 	p.Family = name.get("family").string()
 	for i, g := range name.get("given").items() {
 		if i == 0 {
@@ -286,7 +285,7 @@ func patientHead(n *node) PatientHead {
 	p.Sex, _ = sexCode(n.get("gender").string())
 	for _, a := range n.get("address").items() {
 		p.Addresses = append(p.Addresses, PostalAddress{Type: map[string]string{"home": "H", "temp": "TMP", "work": "WP"}[a.get("use").string()],
-			Street: a.get("line").item(0).string(), PostalCode: a.get("postalCode").string(), City: a.get("city").string(),
+			Street: a.get("line").first().string(), PostalCode: a.get("postalCode").string(), City: a.get("city").string(),
 			Country: a.get("country").string()})
 	}
 	for _, point := range n.get("telecom").items() {

@@ -65,7 +65,6 @@ func birthDate(s string) (string, bool) {
 var (
 	decimalForm = regexp.MustCompile(`^-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,17})?([eE][+-]?[0-9]{1,3})?$`)
 	integerForm = regexp.MustCompile(`^(0|-?[1-9][0-9]{0,8})$`)
-	codeForm    = regexp.MustCompile(`^\S+( \S+)*$`)
 	uriForm     = regexp.MustCompile(`^\S+$`)
 	mimeForm    = regexp.MustCompile(`^[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+(;.*)?$`)
 )

@@ -121,7 +121,10 @@ func remove(root *elem, path string) error {
 	if path == commentPath || path == namespacePath {
 		return nil // always gone
 	}
-	place, attribute, text := path, "", false
+	var (
+		place, attribute string
+		text             bool
+	)
 	if at := strings.LastIndex(path, "/@"); at >= 0 {
 		place, attribute = path[:at], path[at+2:]
 	} else if place, text = strings.CutSuffix(path, "/"+textStep); !text && (path == "/MsgHead" || path == root.kid("MsgInfo").path()) {

@@ -187,8 +187,8 @@ permitted contains l if {
 	some chain in reading.permits(c)
 	applies(c, chain)
 	names_custodian(c, chain)
-	some l in held(chain)
 	touches(chain)
+	some l in held(chain)
 }
 
 # METADATA
@@ -353,8 +353,8 @@ inside(p) if {
 #   De oppgitte; enkeltopplysninger uten kategorier gir alle unntatt uklassifisert, som krever at både
 #   enkeltopplysningen og kategorien er oppgitt (hpl. § 22).
 held(chain) := {l |
-	some l in all_labels
 	says_what(chain)
+	some l in all_labels
 	every p in [q | some q in chain; q.securityLabel] {
 		l in reading.labels(p)
 	}
@@ -521,11 +521,11 @@ custodian_among(references) if {
 #   Et forbud inne i en tillatelse gjelder det tillatelsen gjelder; at personen er kjent tar det med seg
 #   bare når det nevner samarbeid eller ingen kategorier (hpl. § 22).
 taken(chain) := {l |
+	strikes(chain)
 	some l in all_labels
 	every p in [q | some q in chain; q.securityLabel] {
 		l in reading.labels(p)
 	}
-	strikes(chain)
 } | {"samarbeid" |
 	count(chain) > 1
 	leaf := chain[count(chain) - 1]

@@ -1,6 +1,6 @@
 # METADATA
 # title: Prøver av formlene
-# description: Alle de håndskrevne eksemplene i cases/, lagt inn som data.cases av go test (hpl. §§ 21, 22).
+# description: De håndskrevne eksemplene i cases/ er lagt inn som data.cases av go test, som spør dem alle (hpl. §§ 21, 22).
 package sluse.releasable_test
 
 import data.sluse.instant
@@ -8,12 +8,6 @@ import data.sluse.reading
 import data.sluse.releasable
 
 test_enough_cases if count(data.cases) > 200
-
-test_cases[name] if {
-	some name, c in data.cases
-	a := releasable.answer with input as c.input
-	a.releasable == c.crosses
-}
 
 test_machine_receives_its_own if {
 	a := releasable.answer with input as {"question": {"kind": "machine", "action": "message", "party": "1"}, "record": {"custodian": "1"}}

@@ -49,7 +49,13 @@ func (d demoCommand) Run(ctx context.Context, s streams, log *slog.Logger) (err 
 	}
 	told := fresh && !d.NoStory
 	var faults []string
+	if d.Once && !told && !d.NoStory {
+		return errors.New("the story has begun in this directory before, and is told once: choose another with --data")
+	}
 	if told {
+		if err := os.WriteFile(filepath.Join(dir, begunFile), nil, 0o600); err != nil {
+			return err
+		}
 		if faults, err = d.tell(ctx, at, node, dir, s.out); err != nil {
 			return err
 		}
@@ -70,7 +76,10 @@ func (d demoCommand) Run(ctx context.Context, s streams, log *slog.Logger) (err 
 	return node.wait()
 }
 
-// directory gives where the data are, and whether nothing is there yet.
+// begunFile marks a directory in which the story has begun: it is told once to a database.
+const begunFile = "story.begun"
+
+// directory gives where the data are, and whether the story is still to be told there.
 func (d demoCommand) directory() (dir string, fresh bool, err error) {
 	if d.Data == "" {
 		if dir, err = os.MkdirTemp("", "sluse-demo"); err != nil {
@@ -81,7 +90,7 @@ func (d demoCommand) directory() (dir string, fresh bool, err error) {
 	if dir, err = filepath.Abs(d.Data); err != nil {
 		return "", false, err
 	}
-	_, err = os.Stat(filepath.Join(dir, "database"))
+	_, err = os.Stat(filepath.Join(dir, begunFile))
 	if errors.Is(err, os.ErrNotExist) {
 		return dir, true, os.MkdirAll(dir, 0o755)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/cover"
+	"github.com/open-policy-agent/opa/v1/rego"
 	"github.com/open-policy-agent/opa/v1/storage"
 	"github.com/open-policy-agent/opa/v1/storage/inmem"
 	"github.com/open-policy-agent/opa/v1/tester"
@@ -36,8 +37,10 @@ func parsePolicies(t *testing.T) map[string]*ast.Module {
 }
 
 // What `opa test --coverage` does: every *_test.rego passes, on the policy data and the
-// hand-written cases, and every rule was evaluated to a value by some test.
+// hand-written cases, `releasable` answers each of those as it should, and every rule was evaluated
+// to a value by some test.
 func TestPolicies(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	modules := parsePolicies(t)
 	data, err := policies.Data()
@@ -71,6 +74,7 @@ func TestPolicies(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	answerCases(t, modules, coverage)
 	report := coverage.Report(modules)
 	for name, module := range modules {
 		if strings.HasSuffix(name, "_test.rego") {
@@ -80,6 +84,32 @@ func TestPolicies(t *testing.T) {
 			if file := report.Files[name]; !file.IsCovered(rule.Head.Location.Row) && !bodyCovered(file, rule) {
 				t.Errorf("%s:%d: no test reaches rule %s", name, rule.Location.Row, rule.Head.Name)
 			}
+		}
+	}
+}
+
+// answerCases asks `releasable` for each hand-written case.
+func answerCases(t *testing.T, modules map[string]*ast.Module, coverage *cover.Cover) {
+	t.Helper()
+	data, err := policies.Data()
+	if err != nil {
+		t.Fatal(err)
+	}
+	options := []func(*rego.Rego){rego.Query("data.sluse.releasable.answer.releasable"),
+		rego.Store(inmem.NewFromObjectWithOpts(data, inmem.OptReturnASTValuesOnRead(true)))}
+	for name, m := range modules {
+		if !strings.HasSuffix(name, "_test.rego") {
+			options = append(options, rego.ParsedModule(m))
+		}
+	}
+	query, err := rego.New(options...).PrepareForEval(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range consenttest.Vectors(t) {
+		rs, err := query.Eval(context.Background(), rego.EvalInput(v.Input), rego.EvalQueryTracer(coverage))
+		if err != nil || len(rs) != 1 || rs[0].Expressions[0].Value != v.Crosses {
+			t.Errorf("%s: %v %v, want %v", v.Name, rs, err, v.Crosses)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/open-policy-agent/opa/v1/rego"
@@ -53,37 +54,48 @@ func TestDamagedInputNeverPermits(t *testing.T) {
 		t.Fatal(err)
 	}
 	wanted := []string{"an older deny", "a deny counts whoever registered it", "the person without a role", "what it names", "who was", "everything", "undated and a deny's dataPeriod", "a purpose below one that is denied"}
-	tried := 0
-	for _, v := range consenttest.Vectors(t) {
-		_, name, _ := strings.Cut(v.Name, ": ")
-		if v.Crosses || !containsName(wanted, name) {
-			continue
-		}
-		raw, _ := json.Marshal(v.Input)
-		var input map[string]any
-		if err := json.Unmarshal(raw, &input); err != nil {
-			t.Fatal(err)
-		}
-		named, _ := json.Marshal([]any{input["consents"], input["teams"]})
-		for ref := range input["directory"].(map[string]any) {
-			if !strings.Contains(string(named), ref+`"`) {
-				delete(input["directory"].(map[string]any), ref)
+	var tried atomic.Int64
+	t.Run("case", func(t *testing.T) {
+		for _, v := range consenttest.Vectors(t) {
+			_, name, _ := strings.Cut(v.Name, ": ")
+			if v.Crosses || !containsName(wanted, name) {
+				continue
 			}
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				damage(t, formula, v, &tried)
+			})
 		}
-		mutate("input", input, func(path string) {
-			// A permit without its exceptions is another, whole Consent: that is not damage.
-			if strings.HasSuffix(path, ".provision absent") && strings.Contains(path, ".provision.provision") {
-				return
-			}
-			tried++
-			if crosses, covered, err := formula.Releasable(context.Background(), input); err == nil && crosses {
-				t.Errorf("%s: crosses with %s (covered %v)", v.Name, path, covered.Codes())
-			}
-		})
+	})
+	if n := tried.Load(); n < 1000 {
+		t.Errorf("only %d damaged inputs tried", n)
 	}
-	if tried < 1000 {
-		t.Errorf("only %d damaged inputs tried", tried)
+}
+
+// damage mutates the input of one case field by field.
+func damage(t *testing.T, formula *consent.Formula, v consenttest.Vector, tried *atomic.Int64) {
+	t.Helper()
+	raw, _ := json.Marshal(v.Input)
+	var input map[string]any
+	if err := json.Unmarshal(raw, &input); err != nil {
+		t.Fatal(err)
 	}
+	named, _ := json.Marshal([]any{input["consents"], input["teams"]})
+	for ref := range input["directory"].(map[string]any) {
+		if !strings.Contains(string(named), ref+`"`) {
+			delete(input["directory"].(map[string]any), ref)
+		}
+	}
+	mutate("input", input, func(path string) {
+		// A permit without its exceptions is another, whole Consent: that is not damage.
+		if strings.HasSuffix(path, ".provision absent") && strings.Contains(path, ".provision.provision") {
+			return
+		}
+		tried.Add(1)
+		if crosses, covered, err := formula.Releasable(context.Background(), input); err == nil && crosses {
+			t.Errorf("%s: crosses with %s (covered %v)", v.Name, path, covered.Codes())
+		}
+	})
 }
 
 func containsName(list []string, name string) bool {

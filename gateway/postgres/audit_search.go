@@ -49,10 +49,10 @@ func boundSQL(scope gateway.Scope, a *arguments) string {
 	return `l.person = ` + a.bind(int64(scope.Person)) + `::bigint`
 }
 
-const eventColumns = `l.key, l.id, coalesce(l.person, 0), l.recorded, l.body`
+const eventColumns = `l.key, l.id, coalesce(l.person, 0), l.recorded, l.body, l.party, l.custodians, l.outcome = 'refused'`
 
-// events runs a statement that gives eventColumns. A line is, for whoever the scope lets see it,
-// like a record of its own.
+// events runs a statement that gives eventColumns. A line says who asked and whose records left, so
+// that the gateway decides anew whether it may be seen.
 func (v *view) events(ctx context.Context, op string, scope gateway.Scope, sql string, args []any) ([]gateway.Record, error) {
 	rows, err := v.tx.Query(ctx, sql, args...)
 	if err != nil {
@@ -60,16 +60,21 @@ func (v *view) events(ctx context.Context, op string, scope gateway.Scope, sql s
 	}
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (gateway.Record, error) {
 		r := gateway.Record{
-			Reference: fhir.Reference{Type: "AuditEvent", Version: "1"}, Custodian: scope.Own, Labels: gateway.Samarbeid,
-			Method: gateway.Create, Covered: gateway.AllLabels,
+			Reference: fhir.Reference{Type: "AuditEvent", Version: "1"}, Method: gateway.Create,
 		}
-		var stored []byte
-		if err := row.Scan(&r.Key, &r.Reference.ID, &r.Person, &r.Updated, &stored); err != nil {
+		var (
+			stored     []byte
+			custodians []gateway.HERID
+		)
+		err := row.Scan(&r.Key, &r.Reference.ID, &r.Person, &r.Updated, &stored, &r.Custodian, &custodians, &r.Refused)
+		if err != nil {
 			return r, err
+		}
+		for _, c := range custodians {
+			r.Sent = append(r.Sent, gateway.Sent{To: c, Mask: gateway.AllLabels})
 		}
 		r.Updated = r.Updated.UTC()
 		r.Low, r.High = r.Updated, r.Updated.Add(time.Microsecond)
-		var err error
 		r.Body, err = expand(op, stored)
 		return r, err
 	})
