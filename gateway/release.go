@@ -68,6 +68,9 @@ func (p Permit) release(r Record) (body []byte, withheld Labels, err error) {
 	if v := res.Root().Get("text"); v != nil {
 		e.Remove(v)
 	}
+	if v := res.Root().Get("statusReason"); v != nil && res.Type() == "Communication" {
+		e.Remove(v) // it tells the sender what stayed behind, by category
+	}
 	stripReferences(e, res)
 	if typesWithParts[r.Reference.Type] {
 		tag := subsettedTag

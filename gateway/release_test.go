@@ -74,6 +74,19 @@ func TestReleaseRemovesWhatIsNotCovered(t *testing.T) {
 	}
 }
 
+// What a sender is told of its message is not told to its receiver.
+func TestReleaseKeepsStatusReason(t *testing.T) {
+	t.Parallel()
+	r := record()
+	r.Reference.Type, r.Labels = "Communication", Samarbeid
+	r.Body = []byte(`{"resourceType":"Communication","id":"a","meta":{"versionId":"1"},"status":"in-progress","statusReason":{"text":"kanari-rus"}}`)
+	p := Permit{decision: Decision{Effect: Allow, Scope: Scope{Own: "200", Person: 7, Terms: []Term{allow(Samarbeid)}}}}
+	body, _, err := p.release(r)
+	if err != nil || strings.Contains(string(body), "kanari") {
+		t.Fatalf("release = %s, %v", body, err)
+	}
+}
+
 // A part that cannot be found is a doubt, and a doubt withholds the record.
 func TestReleaseRefusesLostPart(t *testing.T) {
 	t.Parallel()

@@ -169,6 +169,9 @@ func (g *Gateway) put(ctx context.Context, who asked, p Permit, in Interaction, 
 			case err != nil:
 				return err
 			default:
+				if err := g.ordered(ctx, tx, current); err != nil {
+					return err
+				}
 				w.draft.Previous = current.Reference.Version
 				w.draft.Added |= current.Added
 				if err := carryParts(current, w); err != nil {

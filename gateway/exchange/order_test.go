@@ -83,12 +83,14 @@ func TestEveryTypeIsSent(t *testing.T) {
 	}
 }
 
-// TestOrderIsFixed: once it is ordered, what a Communication sends is not changed by its writer.
+// TestOrderIsFixed: once it is ordered, a Communication is not changed by its writer: neither status
+// nor content.
 func TestOrderIsFixed(t *testing.T) {
 	w, p := sending(t, clinical...)
 	body := order(p, "DIALOG_HELSEFAGLIG", "fastlege", note)
 	c := w.create(person(bydel), "Communication", body)
 	for _, changed := range []string{
+		strings.Replace(body, "in-progress", "completed", 1), strings.Replace(body, "in-progress", "entered-in-error", 1),
 		strings.Replace(body, "kanari-dialog", "noe annet", 1), strings.Replace(body, "Organization/fastlege", "Organization/ous", 1),
 	} {
 		code, issue, _ := w.refused(gateway.Interaction{Code: gateway.Update, Target: fhir.Reference{Type: "Communication", ID: c.ID}}, withID(changed, c))
