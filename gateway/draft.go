@@ -190,24 +190,20 @@ func (g *Gateway) authored(ctx context.Context, who asked, body []byte, id fhir.
 }
 
 // revise makes the next version of an own record from an edited body; who it was sent to stays.
-func (g *Gateway) revise(ctx context.Context, tx Tx, who asked, p Permit, current Record, body []byte) (Record, error) {
+func (g *Gateway) revise(ctx context.Context, tx Tx, who asked, p Permit, current Record, body []byte) error {
 	w, err := g.authored(ctx, who, body, current.Reference.ID, current.Added)
 	if err != nil {
-		return Record{}, err
+		return err
 	}
 	if len(w.points) > 0 { // what it took over from others stays
 		w.draft.Labels |= current.Labels
 	}
 	w.draft.Previous, w.draft.Sent, w.draft.Method = current.Reference.Version, current.Sent, Update
 	if err := g.stamp(who, w); err != nil {
-		return Record{}, err
+		return err
 	}
-	r, err := tx.Put(ctx, p, w.draft)
-	if err != nil {
-		return Record{}, err
-	}
-	r.Body, r.Labels = w.draft.Body, w.draft.Labels
-	return r, nil
+	_, err = tx.Put(ctx, p, w.draft)
+	return err
 }
 
 // needs is every label that must be covered before all of a record may leave, its parts included.

@@ -263,7 +263,7 @@ func (g *Gateway) retract(ctx context.Context, tx Tx, who asked, p Permit, c Con
 		if !changed {
 			continue
 		}
-		if _, err := g.revise(ctx, tx, who, p, current, body); err != nil {
+		if err := g.revise(ctx, tx, who, p, current, body); err != nil {
 			return err
 		}
 	}

@@ -432,8 +432,7 @@ func (g *Gateway) setCommunication(ctx context.Context, tx Tx, owner asked, p Pe
 	if err != nil {
 		return Failed("gateway.communication", Internal, err)
 	}
-	_, err = g.revise(ctx, tx, owner, p, current, body)
-	return err
+	return g.revise(ctx, tx, owner, p, current, body)
 }
 
 // failedText tells whether a statusReason of an earlier failure must go when a late AppRec says yes.

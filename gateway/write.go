@@ -276,7 +276,7 @@ func (g *Gateway) takeOver(ctx context.Context, tx Tx, w *written) error {
 		return err
 	}
 	w.draft.Labels |= labels
-	if !ok {
+	if !ok && w.draft.Reference.Type != "Communication" { // a reply may point at what another party wrote
 		w.draft.Labels |= Uklassifisert
 	}
 	return nil

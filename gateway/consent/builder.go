@@ -91,9 +91,9 @@ func (b *builder) permit(chain []*provision) {
 }
 
 // lacks reports what a samtykke must say before it can be active.
-func (b *builder) lacks(code, path string, args ...string) {
+func (b *builder) lacks(code, path string) {
 	if b.active {
-		b.fault("required", code, path, args...)
+		b.fault("required", code, path)
 	}
 }
 

@@ -19,7 +19,6 @@ type resolver struct {
 	dir       gateway.Directory
 	team      func(fhir.Reference) (listed, current *fhir.Resource)
 	registrar gateway.Party
-	known     []gateway.HERID // parties that the Consent names as recipients anywhere
 }
 
 // recipients resolves the IRCP actors of one provision. In a permit who cannot be resolved is

@@ -53,7 +53,7 @@ const eventColumns = `l.key, l.id, coalesce(l.person, 0), l.recorded, l.body, l.
 
 // events runs a statement that gives eventColumns. A line says who asked and whose records left, so
 // that the gateway decides anew whether it may be seen.
-func (v *view) events(ctx context.Context, op string, scope gateway.Scope, sql string, args []any) ([]gateway.Record, error) {
+func (v *view) events(ctx context.Context, op string, sql string, args []any) ([]gateway.Record, error) {
 	rows, err := v.tx.Query(ctx, sql, args...)
 	if err != nil {
 		return nil, failure(op, err)
@@ -92,7 +92,7 @@ func (v *view) readEvent(ctx context.Context, scope gateway.Scope, r fhir.Refere
 		}
 		sql += `(` + reason + `)`
 	}
-	list, err := v.events(ctx, op, scope, sql+`)`, args.values)
+	list, err := v.events(ctx, op, sql+`)`, args.values)
 	return one(op, list, err)
 }
 
@@ -127,7 +127,7 @@ func (v *view) searchEvents(ctx context.Context, scope gateway.Scope, s gateway.
 	}
 	sql := `select ` + eventColumns + ` from (select u.key, u.recorded from (` + keys + `) u` + end + `) k
 cross join lateral (select l.* from ledger l where l.key = k.key offset 0) l order by l.recorded` + direction + `, l.key` + direction
-	return v.events(ctx, op, scope, sql, args.values)
+	return v.events(ctx, op, sql, args.values)
 }
 
 // eventConditions turns the parameters of AuditEvent into predicates on line l.

@@ -79,8 +79,8 @@ func (g *Generator) draw(t *rapid.T) cases.Case {
 	c.Record = cases.Record{
 		Type: pick(t, "type", genTypes), ID: pick(t, "id", []string{"p1", "p2"}),
 		Custodian: pick(t, "custodian", genParties), Person: rapid.IntRange(0, 15).Draw(t, "person") > 0,
-		Labels: some(t, "labels", genLabels, 1, 3),
-		Parts:  []cases.Part{{Path: "CarePlan.activity[0]", Labels: some(t, "part", genLabels, 1, 2)}},
+		Labels: some(t, "labels", genLabels, 3),
+		Parts:  []cases.Part{{Path: "CarePlan.activity[0]", Labels: some(t, "part", genLabels, 2)}},
 	}
 	if maybe(t, "dated", 2) {
 		low := rapid.IntRange(0, len(genDays)-1).Draw(t, "low")
@@ -98,7 +98,7 @@ func (g *Generator) draw(t *rapid.T) cases.Case {
 		Attest:       rapid.IntRange(0, 7).Draw(t, "attest") > 0,
 	}
 	if c.Question.Action == "read" && maybe(t, "sent", 3) {
-		c.Record.Sent = []cases.Sent{{To: pick(t, "sentTo", genParties), Labels: some(t, "sentLabels", genLabels, 1, 3)}}
+		c.Record.Sent = []cases.Sent{{To: pick(t, "sentTo", genParties), Labels: some(t, "sentLabels", genLabels, 3)}}
 	}
 	return c
 }
@@ -154,12 +154,12 @@ func (g *Generator) provision(t *rapid.T, typ string, complete bool) map[string]
 			"system": "http://terminology.hl7.org/CodeSystem/v3-ParticipationType", "code": role}}}, "reference": reference(ref)})
 	}
 	if complete || maybe(t, "to", 2) {
-		for _, ref := range some(t, "recipients", genTo, 1, 2) {
+		for _, ref := range some(t, "recipients", genTo, 2) {
 			actor("IRCP", ref)
 		}
 	}
 	if maybe(t, "from", 2) {
-		for _, party := range some(t, "custodians", genParties, 1, 2) {
+		for _, party := range some(t, "custodians", genParties, 2) {
 			actor("CST", "Organization/"+party)
 		}
 	}
@@ -169,23 +169,23 @@ func (g *Generator) provision(t *rapid.T, typ string, complete bool) map[string]
 	items := maybe(t, "items", 5)
 	if items {
 		var data []any
-		for _, item := range some(t, "named", genItems, 1, 2) {
+		for _, item := range some(t, "named", genItems, 2) {
 			data = append(data, map[string]any{"meaning": "instance", "reference": reference(item)})
 		}
 		p["data"] = data
 	}
 	if (complete && !items) || maybe(t, "hasLabels", 2) {
-		p["securityLabel"] = codings("http://sluse.no/fhir/CodeSystem/informasjonskategori", some(t, "holds", genLabels, 1, 3))
+		p["securityLabel"] = codings("http://sluse.no/fhir/CodeSystem/informasjonskategori", some(t, "holds", genLabels, 3))
 	}
 	if maybe(t, "hasPurpose", 4) {
-		p["purpose"] = codings("http://terminology.hl7.org/CodeSystem/v3-ActReason", some(t, "purposes", genPurposes, 1, 2))
+		p["purpose"] = codings("http://terminology.hl7.org/CodeSystem/v3-ActReason", some(t, "purposes", genPurposes, 2))
 	}
 	if maybe(t, "hasClass", 4) {
-		p["class"] = codings("http://hl7.org/fhir/resource-types", some(t, "class", genTypes, 1, 2))
+		p["class"] = codings("http://hl7.org/fhir/resource-types", some(t, "class", genTypes, 2))
 	}
 	if maybe(t, "hasAction", 4) {
 		var actions []any
-		for _, a := range some(t, "actions", []string{"access", "disclose", "collect"}, 1, 2) {
+		for _, a := range some(t, "actions", []string{"access", "disclose", "collect"}, 2) {
 			actions = append(actions, map[string]any{"coding": codings("http://terminology.hl7.org/CodeSystem/consentaction", []string{a})})
 		}
 		p["action"] = actions
@@ -268,6 +268,6 @@ func pick(t *rapid.T, name string, from []string) string {
 // maybe is true once in n.
 func maybe(t *rapid.T, name string, n int) bool { return rapid.IntRange(1, n).Draw(t, name) == 1 }
 
-func some(t *rapid.T, name string, from []string, low, high int) []string {
-	return rapid.SliceOfNDistinct(rapid.SampledFrom(from), low, high, rapid.ID[string]).Draw(t, name)
+func some(t *rapid.T, name string, from []string, high int) []string {
+	return rapid.SliceOfNDistinct(rapid.SampledFrom(from), 1, high, rapid.ID[string]).Draw(t, name)
 }
