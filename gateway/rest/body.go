@@ -16,6 +16,7 @@ const (
 	maxBody     = 2 << 20  // bytes of a resource or of a search form
 	smallBody   = 32 << 10 // bytes that every body may take
 	largeBodies = 4        // larger ones that are read at a time
+	maxDrained  = 8 << 20  // bytes of a body too large that are read and thrown away
 	maxHeader   = 16 << 10 // bytes of request line and header fields
 	maxURL      = 8 << 10  // bytes of path and query
 )
@@ -43,10 +44,15 @@ func (a *api) resource(r *request) (*fhir.Resource, error) {
 	return res, nil
 }
 
-// body reads the whole body within the limit. What declares too much is refused unread; what is
+// drain throws away what a client is still sending, within limits of size and pace: one that sends
+// everything before it reads would otherwise see a broken connection instead of the answer.
+func drain(r *request) { _, _ = io.CopyN(io.Discard, r.http.Body, maxDrained) }
+
+// body reads the whole body within the limit. What declares too much is thrown away; what is
 // large waits for one of a few places, so that many large bodies at once do not fill the memory.
 func (a *api) body(r *request) ([]byte, error) {
 	if r.http.ContentLength > maxBody {
+		drain(r)
 		return nil, fault(gateway.TooLarge, "http.body-too-large")
 	}
 	length := r.http.ContentLength
@@ -72,6 +78,7 @@ func (a *api) body(r *request) ([]byte, error) {
 	case err == nil, errors.Is(err, io.EOF):
 		return buf.Bytes(), nil
 	case errors.As(err, &over):
+		drain(r)
 		return nil, fault(gateway.TooLarge, "http.body-too-large")
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return nil, refuse(http.StatusRequestTimeout, gateway.Malformed, "http.body-slow")
