@@ -6,6 +6,7 @@ package exchange
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"regexp"
@@ -50,6 +51,7 @@ func (c Config) validate() error {
 // Limits of a request (DESIGN § 5, REST).
 const (
 	maxBody     = 14 << 20
+	maxDrained  = 8 << 20 // of a body too large, thrown away
 	maxDocument = 10 << 20
 )
 
@@ -114,14 +116,17 @@ func (a *api) serve(pattern string, h handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := a.Clock()
 		c := &call{w: w, r: r, request: requestID(a.Gateway.Random)}
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		whole := r.Body
+		r.Body = http.MaxBytesReader(w, whole, maxBody)
 		err := a.authenticate(c)
 		if err == nil {
 			err = h(c)
 		}
 		code := gateway.Code("")
 		if err != nil {
-			code = gateway.CodeOf(err)
+			if code = gateway.CodeOf(err); code == gateway.TooLarge { // so that the client sees the answer
+				_, _ = io.CopyN(io.Discard, whole, maxDrained)
+			}
 			fail(c, err)
 		}
 		level := slog.LevelInfo
