@@ -17,7 +17,7 @@ help: ## list the targets
 
 demo: postgres ## run the story on synthetic persons, then serve (ARGS=--once ends by itself)
 	$(GO) build -o .bin/sluse ./cmd/sluse
-	.bin/sluse demo $(ARGS)
+	.bin/sluse demo --log-level=warn $(ARGS)
 
 test: postgres ## vet, then every test that needs nothing outside the repository
 	$(GO) vet ./...

@@ -411,3 +411,25 @@ func TestRefusalsInOrder(t *testing.T) {
 	_, err := w.post(at(bydel), strings.Replace(plan(p, "b"), `"reference":"Patient/`, `"reference":"https://sluse.test/fhir/Patient/`, 1))
 	wantCode(t, err, gateway.Invalid)
 }
+
+// A later member is not in, even one whom the samtykke knows as custodian.
+func TestLaterTeamMemberKnownOtherwise(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := w.patientOf(at(bydel), kari)
+	r := w.mustPost(at(bydel), plan(p, "a"))
+	crew := w.mustPost(at(bydel), team(p, "En", gp))
+	custodian := func(party gateway.HERID) string {
+		return `{"role":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ParticipationType","code":"CST"}]},
+			"reference":{"reference":"Organization/` + string(drift) + `-` + string(party) + `"}},`
+	}
+	w.mustPost(at(bydel), strings.Replace(consentNaming(p, []string{"plan"}, crew), `"actor":[`, `"actor":[`+custodian(bydel)+custodian(ous), 1))
+	if _, err := w.read(at(gp), r); err != nil {
+		t.Fatal(err)
+	}
+	_, err := w.put(at(bydel), withID(team(p, "En", gp, ous), crew), "")
+	must(t, err)
+	if _, err := w.read(at(ous), r); gateway.CodeOf(err) != gateway.NotFound {
+		t.Fatalf("who joined later reads: %v", err)
+	}
+}
