@@ -91,17 +91,27 @@ func (p Permit) head(custodian HERID, person PersonID, patient fhir.Reference) b
 	return Samarbeid.Within(p.covers(Record{Reference: patient, Custodian: custodian, Person: person}))
 }
 
-// admit decides for one receiver, before anything is stored, what of the message will cross.
-func (g *Gateway) admit(ctx context.Context, dir Directory, w *arrival, to Addressee) (Verdict, error) {
-	v := Verdict{Receiver: to, masks: make([]Labels, len(w.records))}
+// addressed begins the verdict for one receiver. It is settled already, and open is false, when the
+// receiver is nobody of ours or the message as a whole cannot cross.
+func (w *arrival) addressed(dir Directory, to Addressee) (v Verdict, party Party, open bool) {
+	v = Verdict{Receiver: to, masks: make([]Labels, len(w.records))}
 	party, ok := dir.Party(to.HERID)
 	if !ok {
 		v.Reasons = []Reason{ReceiverUnknown}
-		return v, nil
+		return v, party, false
 	}
 	v.Party = party.ID
 	if w.reason != NoReason {
 		v.Reasons = []Reason{w.reason}
+		return v, party, false
+	}
+	return v, party, true
+}
+
+// admit decides for one receiver, before anything is stored, what of the message will cross.
+func (g *Gateway) admit(ctx context.Context, dir Directory, w *arrival, to Addressee) (Verdict, error) {
+	v, party, open := w.addressed(dir, to)
+	if !open {
 		return v, nil
 	}
 	p, err := g.permit(ctx, mailboxOf(party, to), Submit, Question{Action: MessageAction, Named: true, Facts: w.facts})

@@ -50,15 +50,8 @@ func (g *Gateway) extend(ctx context.Context, tx Tx, dir Directory, w *arrival, 
 
 // readmit decides for one receiver of a stored message, and lets it read what crosses.
 func (g *Gateway) readmit(ctx context.Context, tx Tx, dir Directory, w *arrival, e Envelope, to Addressee) (Verdict, error) {
-	v := Verdict{Receiver: to, masks: make([]Labels, len(w.records))}
-	party, ok := dir.Party(to.HERID)
-	if !ok {
-		v.Reasons = []Reason{ReceiverUnknown}
-		return v, nil
-	}
-	v.Party = party.ID
-	if w.reason != NoReason {
-		v.Reasons = []Reason{w.reason}
+	v, party, open := w.addressed(dir, to)
+	if !open {
 		return v, nil
 	}
 	e.Receiver, e.Party, e.Withheld = to.HERID, party.ID, nil

@@ -62,7 +62,7 @@ func TestCapabilityIsWhatAnswers(t *testing.T) {
 	if s.ResourceType != "CapabilityStatement" || s.FHIRVersion != "4.0.1" || len(s.Rest) != 1 || s.Rest[0].Mode != "server" {
 		t.Fatalf("%+v", s)
 	}
-	for _, want := range []string{"404 and not 405", "handling=lenient", "provision.type", "Europe/Oslo", "SUBSETTED"} {
+	for _, want := range []string{"404 and not 405", "handling=lenient", "provision.type", "Europe/Oslo", "SUBSETTED", "stays deleted", "relative reference", "by operations only", "CareTeam of its own party"} {
 		if !strings.Contains(s.Rest[0].Documentation, want) {
 			t.Errorf("the deviations do not tell of %q", want)
 		}
