@@ -47,6 +47,18 @@ func orderable(root *fhir.Value) error {
 	return nil
 }
 
+// kindOf gives the type that a Communication is to be sent as: a code of kodeverk 8279.
+func kindOf(communication *fhir.Value) string {
+	for _, c := range communication.Get("category").Items() {
+		for _, coding := range c.Get("coding").Items() {
+			if coding.Get("system").Text() == messageTypeSystem {
+				return coding.Get("code").Text()
+			}
+		}
+	}
+	return ""
+}
+
 // ordered refuses to change a Communication that was ordered to be sent: what was ordered is fixed,
 // and its status follows the message.
 func (g *Gateway) ordered(ctx context.Context, tx Tx, current Record) error {

@@ -42,6 +42,9 @@ func (g *Gateway) enqueue(ctx context.Context, tx Tx, who asked, res *fhir.Resou
 	if err != nil {
 		return err
 	}
+	if parent == "" && kindOf(root) == "DIALOG_SVAR" {
+		return refuseOrder("communication.answer-to-nothing", "Communication.inResponseTo")
+	}
 	recipients := root.Get("recipient").Items()
 	if len(recipients) == 0 {
 		return refuseOrder("communication.recipient", "Communication.recipient")

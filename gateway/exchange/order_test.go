@@ -44,6 +44,8 @@ func TestNothingLeftOutInSilence(t *testing.T) {
 		"logistics":             {"LOG_INNLAGT", `,"payload":[` + text + `]`, "Communication.category"},
 		"epikrise":              {"EPIKRISE", `,"payload":[` + text + `]`, "Communication.category"},
 		"no such type":          {"FINNES_IKKE", `,"payload":[` + text + `]`, "Communication.category"},
+		"answer to nothing":     {"DIALOG_SVAR", `,"payload":[` + text + `]`, "Communication.inResponseTo"},
+		"answer to a stranger":  {"DIALOG_SVAR", `,"inResponseTo":[{"reference":"Communication/finnes-ikke"}],"payload":[` + text + `]`, "Communication.inResponseTo"},
 		"two types":             {`DIALOG_SVAR"},{"system":"urn:oid:2.16.578.1.12.4.1.1.8279","code":"DIALOG_NOTAT`, `,"payload":[` + text + `]`, "Communication.category"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -47,6 +47,7 @@ var texts = map[string]text{
 	"message.sender-not-own":          {"Avsenderens HER-id tilhører ikke virksomheten i tilgangsbeviset.", "The HER-id of the sender does not belong to the party of the access token."},
 	"communication.ordered":           {"Meldingen er bestilt sendt: innhold og status kan ikke endres lenger.", "The message is ordered: content and status can no longer be changed."},
 	"communication.category":          {"Denne meldingstypen (kodeverk 8279) kan ikke sendes herfra.", "This type of message (code list 8279) cannot be sent from here."},
+	"communication.answer-to-nothing": {"Et DIALOG_SVAR må svare på noe: inResponseTo må peke på en melding du har sendt eller fått.", "A DIALOG_SVAR must answer something: inResponseTo must point at a message that you have sent or received."},
 	"communication.payload":           {"Dette innholdet kan ikke sendes: bruk contentString, eller contentReference til egne opplysninger.", "This payload cannot be sent: use contentString, or contentReference to own records."},
 	"communication.payload-missing":   {"En melding som skal sendes, må ha innhold.", "A message to be sent must have a payload."},
 	"communication.subject-not-own":   {"Meldingen må gjelde en pasient som din egen virksomhet har registrert.", "The message must be about a patient that your own party has registered."},
