@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/sluse/sluse/gateway/fhir"
 )
@@ -38,10 +39,39 @@ func (g *Gateway) register(ctx context.Context, tx Tx, who asked, w *written, r 
 	if t.err != nil {
 		return t.err
 	}
+	if datedAhead(w.resource.Root(), grants, g.Clock()) {
+		issues = append(issues, fhir.Issue{
+			Severity: "error", Type: "business-rule", Code: "consent.dated-ahead", Expression: "Consent.dateTime",
+		})
+	}
 	if faulty(issues) {
 		return Fault(op, Invalid, issues...)
 	}
 	return tx.PutGrants(ctx, r.Person, r.Reference, grants, Basis{Addresses: dir.addresses, Teams: t.versions})
+}
+
+// clockSkew is how far ahead of ours the clock may be by which a party dates a Consent.
+const clockSkew = 5 * time.Minute
+
+// datedAhead tells of a samtykke that says it was given later than now, and not when it begins: it
+// would begin then, and until then the party that stored it would believe that it holds. One that
+// is to begin later says so in its period. What only denies holds at once, however it is dated.
+func datedAhead(consent *fhir.Value, grants []Grant, now time.Time) bool {
+	given, _, err := fhir.ParseDate(consent.Get("dateTime").Text())
+	if err != nil || !given.After(now.Add(clockSkew)) {
+		return false
+	}
+	permits := slices.ContainsFunc(grants, func(g Grant) bool { return g.Effect == Allow })
+	return permits && undatedPermit(consent.Get("provision"))
+}
+
+// undatedPermit tells whether a permit in the provision begins when the Consent is dated.
+func undatedPermit(provision *fhir.Value) bool {
+	if provision.Get("period", "start") != nil {
+		return false
+	}
+	return provision.Get("type").Text() == "permit" ||
+		slices.ContainsFunc(provision.Get("provision").Items(), undatedPermit)
 }
 
 // resolved is a directory that remembers what references meant, or that gives back what they

@@ -47,7 +47,7 @@ var appRecStatus = map[int]string{1: "OK", 2: "Avvist", 3: "OK, feil i delmeldin
 // ReadAppRec reads an application receipt of version 1.0 or 1.1. A receipt without an id, a status of 8258, or a
 // reference to a message is an *Error with code Malformed.
 func ReadAppRec(raw []byte) (*AppRec, error) {
-	_, root, err := parse(raw, Limits{})
+	root, _, err := parseLean(raw)
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"bytes"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -60,5 +61,24 @@ func BenchmarkWrite(b *testing.B) {
 		if _, _, err := Write(o); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// TestReadFitsTheBudget: all that reading 50 KB ever asks for is far below the 16 MiB that may live at once (DESIGN § 7),
+// in few pieces.
+func TestReadFitsTheBudget(t *testing.T) {
+	raw := largeMessage(t)
+	const rounds = 20
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range rounds {
+		if _, err := Read(raw, ids); err != nil {
+			t.Fatal(err)
+		}
+	}
+	runtime.ReadMemStats(&after)
+	size, pieces := (after.TotalAlloc-before.TotalAlloc)/rounds, (after.Mallocs-before.Mallocs)/rounds
+	if size > 2<<20 || pieces > 4_000 {
+		t.Errorf("%d bytes in %d pieces", size, pieces)
 	}
 }

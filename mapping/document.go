@@ -119,13 +119,20 @@ func (r *reader) binary(key string, of *building, mime string, data []byte, sect
 	b := r.build(key, "Binary", section)
 	b.body.set("contentType", str(mime))
 	b.body.set("securityContext", r.reference(of))
-	var text strings.Builder
-	text.Grow(base64.StdEncoding.EncodedLen(len(data)))
-	encoder := base64.NewEncoder(base64.StdEncoding, &text)
-	_, _ = encoder.Write(data) // a Builder takes all
-	_ = encoder.Close()
-	b.body.set("data", str(text.String()))
+	b.data = data
 	return b
+}
+
+// bytes writes the resource; the data of a Binary are encoded in place.
+func (b *building) bytes() []byte {
+	if b.data == nil {
+		return b.body.bytes()
+	}
+	const member = `,"data":"`
+	out := make([]byte, 0, b.body.size()+len(member)+base64.StdEncoding.EncodedLen(len(b.data))+2)
+	out = b.body.append(out)
+	out = append(out[:len(out)-1], member...)
+	return append(base64.StdEncoding.AppendEncode(out, b.data), `"}`...)
 }
 
 // senderReference names the sending unit by HER-id.
@@ -178,16 +185,25 @@ func (r *reader) provenance(section int, targets []*building) *building {
 	for _, b := range targets {
 		refs.kids = append(refs.kids, r.reference(b))
 	}
+	r.origin()
 	p.body.set("target", refs)
-	p.body.set("occurredDateTime", str(r.sent))
-	p.body.set("recorded", str(r.sent)) // when the sender's system recorded it; the gateway's own time is in the ledger
+	p.body.set("occurredDateTime", r.str(r.sent))
+	p.body.set("recorded", r.str(r.sent)) // when the sender's system recorded it; the gateway's own time is in the ledger
+	p.body.set("agent", r.agent)
+	p.body.set("entity", r.entity)
+	return p
+}
+
+// origin makes what every Provenance of the message says alike.
+func (r *reader) origin() {
+	if r.agent != nil {
+		return
+	}
 	agent := object()
 	agent.set("type", obj("coding", array(obj("system", "http://terminology.hl7.org/CodeSystem/provenance-participant-type", "code", "author"))))
 	agent.set("who", r.senderReference())
-	p.body.set("agent", array(agent))
 	entity := object()
 	entity.set("role", str("source"))
 	entity.set("what", obj("type", "Communication", "identifier", obj("system", msgIDSystem, "value", r.in.Head.MsgID)))
-	p.body.set("entity", array(entity))
-	return p
+	r.agent, r.entity = array(agent), array(entity)
 }

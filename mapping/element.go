@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -10,18 +11,20 @@ import (
 // elem is an element with its namespace resolved by URI, never by prefix (plo.md § 13.1), and its place named.
 type elem struct {
 	ns, name string
-	text     string // own character data, verbatim
-	attrs    []attr
+	text     string // own character data, verbatim, less white space between one tag and the next
+	attrs    []attr // less namespace declarations
 	kids     []*elem
 	parent   *elem
-	index    int // 1-based among siblings of the same name, 0 when alone
-	src      *etree.Element
-	done     bool   // the report has a line for the text
-	form     form   // of an element that plo.table names as a value
-	kind     string // its KIND, for a party
-	section  int    // that it was mapped under, 0 for that of its parent
-	place    string // path, once somebody has asked
-	list     string // listPath, likewise
+	index    int            // 1-based among siblings of the same name, 0 when alone
+	src      *etree.Element // in the document that is written again, nil when there is none
+	more     *extra
+	places   *places // of the whole tree
+	done     bool    // the report has a line for the text
+	form     form    // of an element that plo.table names as a value
+	kind     string  // its KIND, for a party
+	section  int     // that it was mapped under, 0 for that of its parent
+	place    string  // path, once somebody has asked
+	list     string  // listPath, likewise
 }
 
 type attr struct {
@@ -40,137 +43,112 @@ const (
 	nsXHTML   = "http://www.w3.org/1999/xhtml"
 )
 
-// binding is one prefix in scope; the innermost wins.
-type binding struct{ prefix, uri string }
-
-// resolve builds the elem tree and refuses unbound prefixes and duplicate attributes, both by namespace.
-func resolve(root *etree.Element) (*elem, error) {
-	scope := []binding{{"xml", nsXML}}
-	e := &elem{}
-	return e, e.resolve(root, nil, scope)
+// extra is what few elements have.
+type extra struct {
+	declared []string // namespaces that it declares
+	mixed    []piece  // content in order, when text stands beside children
 }
 
-func (e *elem) resolve(src *etree.Element, parent *elem, scope []binding) error {
-	e.name, e.parent, e.src = src.Tag, parent, src
-	for _, a := range src.Attr {
-		switch {
-		case a.Space == "xmlns" && (a.Value == "" || a.Key == "xmlns" || a.Key == "xml"):
-			return fault(Forbidden, e.path(), "namespace declaration that is not allowed")
-		case a.Space == "xmlns":
-			scope = append(scope, binding{a.Key, a.Value})
-		case a.Space == "" && a.Key == "xmlns":
-			scope = append(scope, binding{"", a.Value})
-		}
+func (e *elem) extra() *extra {
+	if e.more == nil {
+		e.more = &extra{}
 	}
-	var ok bool
-	if e.ns, ok = lookup(scope, src.Space); !ok && src.Space != "" || strings.Contains(src.Tag, ":") {
-		return fault(Forbidden, e.path(), "unbound prefix")
-	}
-	if err := e.readAttrs(src, scope); err != nil {
-		return err
-	}
-	var texts, elements int
-	for _, child := range src.Child {
-		if _, ok := child.(*etree.Element); ok {
-			elements++
-		}
-	}
-	var kids []elem
-	if elements > 0 {
-		kids, e.kids = make([]elem, elements), make([]*elem, 0, elements)
-	}
-	for _, child := range src.Child {
-		switch c := child.(type) {
-		case *etree.CharData:
-			texts++
-			e.text = c.Data
-		case *etree.Element:
-			kid := &kids[len(e.kids)]
-			if err := kid.resolve(c, e, scope); err != nil {
-				return err
-			}
-			e.kids = append(e.kids, kid)
-		}
-	}
-	if texts > 1 {
-		e.text = joinText(src)
-	}
-	numberSiblings(e.kids)
-	return nil
+	return e.more
 }
 
-// joinText joins what comments and elements stand between. White space between elements is no value.
-func joinText(src *etree.Element) string {
+// mix joins the texts of an element, which comments or children stand between, and keeps their order among children.
+func (e *elem) mix(pieces []piece) {
 	var b strings.Builder
-	for _, child := range src.Child {
-		if c, ok := child.(*etree.CharData); ok && !(len(src.Child) > 3 && b.Len() == 0 && c.IsWhitespace()) {
-			b.WriteString(c.Data)
-		}
+	for i := range pieces {
+		b.WriteString(pieces[i].text)
 	}
-	return b.String()
+	e.text = b.String()
+	if len(e.kids) > 0 {
+		e.extra().mixed = slices.Clone(pieces)
+	}
 }
 
-func (e *elem) readAttrs(src *etree.Element, scope []binding) error {
-	if len(src.Attr) > 0 {
-		e.attrs = make([]attr, 0, len(src.Attr))
+// chunk is how many elements, attributes or children are made at a time, once there are some.
+const chunk = 128
+
+func (p *parser) newElem() *elem {
+	if len(p.elems) == 0 {
+		p.elems = make([]elem, chunk)
 	}
-	for i, a := range src.Attr {
-		for _, b := range src.Attr[:i] {
-			if a.Space == b.Space && a.Key == b.Key {
-				return fault(Forbidden, e.path(), "duplicate attribute")
-			}
-		}
-		if a.Space == "xmlns" || a.Space == "" && a.Key == "xmlns" {
-			continue
-		}
-		uri := ""
-		if a.Space != "" {
-			var ok bool
-			if uri, ok = lookup(scope, a.Space); !ok {
-				return fault(Forbidden, e.path(), "unbound prefix")
-			}
-		}
-		for _, other := range e.attrs {
-			if other.ns == uri && other.name == a.Key {
-				return fault(Forbidden, e.path(), "duplicate attribute")
-			}
-		}
-		e.attrs = append(e.attrs, attr{ns: uri, name: a.Key, value: a.Value})
-	}
-	return nil
+	e := &p.elems[0]
+	p.elems = p.elems[1:]
+	e.places = &p.places
+	return e
 }
 
-func lookup(scope []binding, prefix string) (string, bool) {
-	for i := len(scope) - 1; i >= 0; i-- {
-		if scope[i].prefix == prefix {
-			return scope[i].uri, true
-		}
+// newAttrs has room for n, and for no more.
+func (p *parser) newAttrs(n int) []attr {
+	if len(p.attrs) < n {
+		p.attrs = make([]attr, max(chunk, n))
 	}
-	return "", false
+	room := p.attrs[:0:n]
+	p.attrs = p.attrs[n:]
+	return room
+}
+
+func (p *parser) newKids(n int) []*elem {
+	if len(p.kids) < n {
+		p.kids = make([]*elem, max(chunk, n))
+	}
+	room := p.kids[:0:n]
+	p.kids = p.kids[n:]
+	return room
 }
 
 // numberSiblings gives every child that shares its name its place among them.
 func numberSiblings(kids []*elem) {
-	if len(kids) < 2 {
+	if len(kids) > 32 {
+		numberMany(kids)
 		return
 	}
-	if len(kids) == 2 { // the common pair, without a map
-		if kids[0].name == kids[1].name {
-			kids[0].index, kids[1].index = 1, 2
+	for i, k := range kids {
+		for j := i - 1; j >= 0; j-- {
+			if kids[j].name == k.name {
+				kids[j].index = max(kids[j].index, 1)
+				k.index = kids[j].index + 1
+				break
+			}
 		}
-		return
 	}
-	last := make(map[string]*elem, len(kids))
-	for _, k := range kids {
+}
+
+func numberMany(kids []*elem) {
+	last := make(map[string]*elem, 16)
+	for i, k := range kids {
 		before := last[k.name]
+		if i > 0 && kids[i-1].name == k.name {
+			before = kids[i-1]
+		}
 		if last[k.name] = k; before == nil {
 			continue
 		}
-		if before.index == 0 {
-			before.index = 1
-		}
+		before.index = max(before.index, 1)
 		k.index = before.index + 1
 	}
+}
+
+// places writes the paths of a tree one behind the other.
+type places struct{ b strings.Builder }
+
+func (p *places) join(parts ...string) string {
+	size := 0
+	for _, s := range parts {
+		size += len(s)
+	}
+	if p.b.Cap()-p.b.Len() < size {
+		p.b = strings.Builder{}
+		p.b.Grow(max(4096, size))
+	}
+	from := p.b.Len()
+	for _, s := range parts {
+		p.b.WriteString(s)
+	}
+	return p.b.String()[from:]
 }
 
 // path is the stable place of the element: local names, [n] where siblings share the name. It is asked for once the
@@ -183,7 +161,7 @@ func (e *elem) path() string {
 		if e.index == 0 {
 			e.place = e.listPath()
 		} else {
-			e.place = e.parent.path() + "/" + e.name + "[" + strconv.Itoa(e.index) + "]"
+			e.place = e.places.join(e.parent.path(), "/", e.name, "[", strconv.Itoa(e.index), "]")
 		}
 	}
 	return e.place
@@ -192,7 +170,7 @@ func (e *elem) path() string {
 // listPath is path without the last index: all siblings of the name.
 func (e *elem) listPath() string {
 	if e.list == "" {
-		e.list = e.parent.path() + "/" + e.name
+		e.list = e.places.join(e.parent.path(), "/", e.name)
 	}
 	return e.list
 }

@@ -11,7 +11,7 @@ import (
 // nil and an *Error; one that lacks MsgId, type, sender, receiver or a valid GenDate gives what there is, and an *Error
 // with code Malformed that names the element.
 func ReadHead(raw []byte) (*Head, error) {
-	_, root, err := parseLean(raw)
+	root, _, err := parseLean(raw)
 	if err != nil {
 		return nil, err
 	}

@@ -20,22 +20,74 @@ type node struct {
 
 // object has room for four members, which most have, in one allocation.
 func object() *node {
-	o := &struct {
-		node
-		names [4]string
-		kids  [4]*node
-	}{}
+	o := &roomy{}
 	o.node = node{kind: 'o', names: o.names[:0], kids: o.kids[:0]}
 	return &o.node
 }
 
-// with adds a text member to a new object; an empty one is left out.
-func (n *node) with(name, value string) *node {
-	if value != "" {
-		n.names, n.kids = append(n.names, name), append(n.kids, str(value))
+// forge makes nodes many at a time; the zero value is ready.
+type forge struct {
+	scalars []node
+	objects []roomy
+}
+
+// roomy is an object with room for the four members that most have.
+type roomy struct {
+	node
+	names [4]string
+	kids  [4]*node
+}
+
+func (f *forge) scalar(kind byte, s string) *node {
+	if len(f.scalars) == 0 {
+		f.scalars = make([]node, 128)
 	}
+	n := &f.scalars[0]
+	f.scalars = f.scalars[1:]
+	n.kind, n.scalar = kind, s
 	return n
 }
+
+func (f *forge) str(s string) *node { return f.scalar('s', s) }
+
+func (f *forge) object() *node {
+	if len(f.objects) == 0 {
+		f.objects = make([]roomy, 64)
+	}
+	o := &f.objects[0]
+	f.objects = f.objects[1:]
+	o.node = node{kind: 'o', names: o.names[:0], kids: o.kids[:0]}
+	return &o.node
+}
+
+func (f *forge) array(k *node) *node {
+	n := f.object()
+	n.kind = 'a'
+	n.kids = append(n.kids, k)
+	return n
+}
+
+// with adds a text member to a new object; an empty one is left out.
+func (f *forge) with(n *node, name, value string) {
+	if value != "" {
+		n.names, n.kids = append(n.names, name), append(n.kids, f.str(value))
+	}
+}
+
+// clone copies a constant of the table, which many readers share.
+func (f *forge) clone(n *node) *node {
+	switch n.kind {
+	case 'o', 'a':
+		c := f.object()
+		c.kind, c.names = n.kind, append(c.names, n.names...)
+		for _, k := range n.kids {
+			c.kids = append(c.kids, f.clone(k))
+		}
+		return c
+	}
+	return f.scalar(n.kind, n.scalar)
+}
+
 func array(kids ...*node) *node { return &node{kind: 'a', kids: kids} }
 func str(s string) *node        { return &node{kind: 's', scalar: s} }
 func number(s string) *node     { return &node{kind: 'n', scalar: s} }

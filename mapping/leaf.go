@@ -3,8 +3,6 @@ package mapping
 import (
 	"slices"
 	"strings"
-
-	"github.com/beevik/etree"
 )
 
 // leaf maps one element without a class, by its kind.
@@ -33,7 +31,7 @@ func (r *reader) leaf(e *elem, f *field, cur *building, base *node, sec int) {
 			r.attribute(e, "V", Invalid, cur, "")
 			return
 		}
-		base.put(f.targets[0].path, str(m.text))
+		base.put(f.targets[0].path, r.str(m.text))
 		r.attribute(e, "V", Mapped, cur, f.targets[0].name)
 		r.literals(f, base)
 	case "CS", "CV", "CODE":
@@ -51,21 +49,11 @@ func (r *reader) leaf(e *elem, f *field, cur *building, base *node, sec int) {
 
 // literals sets what a target "x!JSON" says when the element is there.
 func (r *reader) literals(f *field, base *node) {
-	for _, g := range f.targets {
-		if g.literal != nil {
-			base.put(g.path, g.literal.clone())
+	for i := range f.targets {
+		if g := &f.targets[i]; g.literal != nil {
+			base.put(g.path, r.clone(g.literal))
 		}
 	}
-}
-
-func (n *node) clone() *node {
-	c := *n
-	c.names = slices.Clone(n.names)
-	c.kids = make([]*node, len(n.kids))
-	for i, k := range n.kids {
-		c.kids[i] = k.clone()
-	}
-	return &c
 }
 
 func (r *reader) textLeaf(e *elem, f *field, cur *building, base *node, sec int) {
@@ -98,7 +86,7 @@ func (r *reader) textLeaf(e *elem, f *field, cur *building, base *node, sec int)
 		r.text(e, Invalid, cur, nil)
 		return
 	}
-	base.put(f.targets[0].path, str(text))
+	base.put(f.targets[0].path, r.str(text))
 	r.mappedText(e, cur, f.targets[0].name)
 }
 
@@ -121,33 +109,46 @@ func (r *reader) flatten(e *elem, b *strings.Builder, cur *building, path []step
 	if slices.Contains(blocks, e.name) && b.Len() > 0 && !strings.HasSuffix(b.String(), "\n") {
 		b.WriteByte('\n')
 	}
-	kids := e.kids
-	for _, child := range e.src.Child {
-		switch c := child.(type) {
-		case *etree.CharData:
-			if data := c.Data; strings.TrimSpace(data) != "" {
-				if b.Len() > 0 && strings.TrimLeft(data, " \t\r\n") != data && !strings.HasSuffix(b.String(), " ") && !strings.HasSuffix(b.String(), "\n") {
-					b.WriteByte(' ')
-				}
-				b.WriteString(strings.Join(strings.Fields(data), " "))
-				if strings.TrimRight(data, " \t\r\n") != data {
-					b.WriteByte(' ')
-				}
-				r.text(e, Mapped, cur, path)
+	switch {
+	case e.more != nil && e.more.mixed != nil:
+		for _, p := range e.more.mixed {
+			if p.kid == nil {
+				r.flattenText(e, p.text, b, cur, path)
+			} else {
+				r.flattenKid(e, p.kid, b, cur, path, sec)
 			}
-		case *etree.Element:
-			if len(kids) > 0 && c == kids[0].src {
-				if kids[0].ns == nsXHTML || kids[0].ns == e.ns && slices.Contains(markup, kids[0].name) {
-					r.flatten(kids[0], b, cur, path, sec)
-				} else {
-					r.unknown(kids[0], sec)
-				}
-				kids = kids[1:]
-			}
+		}
+	case len(e.kids) == 0:
+		r.flattenText(e, e.text, b, cur, path)
+	default:
+		for _, k := range e.kids {
+			r.flattenKid(e, k, b, cur, path, sec)
 		}
 	}
 	if slices.Contains(blocks, e.name) && e.name != "br" {
 		b.WriteByte('\n')
+	}
+}
+
+func (r *reader) flattenText(e *elem, data string, b *strings.Builder, cur *building, path []step) {
+	if strings.TrimSpace(data) == "" {
+		return
+	}
+	if b.Len() > 0 && strings.TrimLeft(data, " \t\r\n") != data && !strings.HasSuffix(b.String(), " ") && !strings.HasSuffix(b.String(), "\n") {
+		b.WriteByte(' ')
+	}
+	b.WriteString(strings.Join(strings.Fields(data), " "))
+	if strings.TrimRight(data, " \t\r\n") != data {
+		b.WriteByte(' ')
+	}
+	r.text(e, Mapped, cur, path)
+}
+
+func (r *reader) flattenKid(e, kid *elem, b *strings.Builder, cur *building, path []step, sec int) {
+	if kid.ns == nsXHTML || kid.ns == e.ns && slices.Contains(markup, kid.name) {
+		r.flatten(kid, b, cur, path, sec)
+	} else {
+		r.unknown(kid, sec)
 	}
 }
 
@@ -157,19 +158,19 @@ func (r *reader) typedText(e *elem, f *field, cur *building, base *node) {
 	switch f.kind {
 	case "BOOL":
 		if s, ok := parseBool(text); ok {
-			v = boolean(s)
+			v = r.scalar('t', s)
 		}
 	case "INT":
 		if integerForm.MatchString(text) {
-			v = number(text)
+			v = r.scalar('n', text)
 		}
 	case "DATE":
 		if m, ok := parseMoment(text); ok {
-			v = str(m.text)
+			v = r.str(m.text)
 		}
 	case "DAY":
 		if day, ok := birthDate(text); ok {
-			v = str(day)
+			v = r.str(day)
 		}
 	}
 	if v == nil {
@@ -208,8 +209,11 @@ func (r *reader) coded(e *elem, f *field, cur *building, base *node, sec int) {
 	if (outcome == UnknownCode || code == "") && slices.ContainsFunc(f.lists, func(l string) bool { return r.t.labels[l] != nil }) {
 		r.label(sec, "uklassifisert") // the code would have told what the text is about
 	}
-	path, name := f.targets[0].path, f.targets[0].name
-	coding := object().with("system", system).with("code", code).with("display", display)
+	path, parts := f.targets[0].path, &f.targets[0].parts
+	coding := r.object()
+	r.with(coding, "system", system)
+	r.with(coding, "code", code)
+	r.with(coding, "display", display)
 	var v *node
 	switch {
 	case f.kind == "CODE":
@@ -217,30 +221,30 @@ func (r *reader) coded(e *elem, f *field, cur *building, base *node, sec int) {
 			r.attribute(e, "OT", Kept, cur, "")
 		}
 	case code == "" && other == "":
-		v = object().with("text", display) // a name without a code
+		v = r.object() // a name without a code
+		r.with(v, "text", display)
 	default:
-		v = object().with("text", other)
+		v = r.object()
+		r.with(v, "text", other)
 		if len(coding.names) > 0 {
-			v.set("coding", array(coding))
+			v.set("coding", r.array(coding))
 		}
 	}
 	if len(v.names) == 0 {
 		return
 	}
-	if f.kind != "CODE" {
-		if other != "" {
-			r.attribute(e, "OT", Mapped, cur, name+".text")
-		}
-		name += ".coding"
+	if f.kind != "CODE" && other != "" {
+		r.attribute(e, "OT", Mapped, cur, parts.text)
 	}
 	base.put(path, v)
-	r.attribute(e, "V", outcome, cur, name+".code")
-	r.attribute(e, "S", Mapped, cur, name+".system")
-	r.attribute(e, "DN", Mapped, cur, name+".display")
-	for _, g := range f.targets[1:] {
+	r.attribute(e, "V", outcome, cur, parts.code)
+	r.attribute(e, "S", Mapped, cur, parts.system)
+	r.attribute(e, "DN", Mapped, cur, parts.display)
+	for i := range f.targets[1:] {
+		g := &f.targets[1+i]
 		for _, pair := range r.t.maps[g.through] {
 			if pair[0] == code {
-				base.put(g.path, str(pair[1]))
+				base.put(g.path, r.str(pair[1]))
 				break
 			}
 		}
@@ -299,14 +303,14 @@ func (r *reader) quantity(e *elem, f *field, cur *building, base *node) {
 		r.attribute(e, "V", Invalid, cur, "")
 		return
 	}
-	v := object()
-	v.set("value", number(value))
+	v := r.object()
+	v.set("value", r.scalar('n', value))
 	if unit := strings.TrimSpace(e.attr("U")); unit != "" {
-		v.set("unit", str(unit))
-		r.attribute(e, "U", Mapped, cur, f.targets[0].name+".unit")
+		v.set("unit", r.str(unit))
+		r.attribute(e, "U", Mapped, cur, f.targets[0].parts.unit)
 	}
 	base.put(f.targets[0].path, v)
-	r.attribute(e, "V", Mapped, cur, f.targets[0].name+".value")
+	r.attribute(e, "V", Mapped, cur, f.targets[0].parts.value)
 }
 
 // party maps a fk1:HealthcareProfessional, Organisation or Person to a logical reference: identifier and name. National

@@ -17,7 +17,7 @@ func Read(raw []byte, id func(key string) string) (*Incoming, error) { return re
 
 // read also takes what is only sent (messages of direction out) when all is set: for translating back.
 func read(raw []byte, id func(key string) string, all bool) (*Incoming, error) {
-	doc, root, err := parseLean(raw)
+	root, comments, err := parseLean(raw)
 	if err != nil {
 		return nil, err
 	}
@@ -31,7 +31,7 @@ func read(raw []byte, id func(key string) string, all bool) (*Incoming, error) {
 		return nil, err
 	}
 	r := &reader{t: t, in: &Incoming{Head: *head, AllOrNothing: head.AllOrNothing(), Report: make([]Finding, 0, len(raw)/40)}, ids: map[string]string{}, ask: id,
-		counts: map[string]int{}, groups: map[string]int{}, grouped: map[int]bool{}, elements: map[[2]string]string{}, systems: map[string]string{},
+		counts: map[string]count{}, groups: map[string]int{}, grouped: map[int]bool{}, elements: map[[2]string]string{}, systems: map[string]string{},
 		log: m.class == "Pasientlogistikk"}
 	generated, _ := parseMoment(head.GeneratedValue) // readHead has checked it
 	r.sent = generated.text
@@ -42,7 +42,7 @@ func read(raw []byte, id func(key string) string, all bool) (*Incoming, error) {
 		r.communication.section = i // it holds the text of the dialogue
 	}
 	r.documents(root, payload)
-	r.sweep(doc, root, payload)
+	r.sweep(root, payload, comments)
 	r.original(raw)
 	r.finish()
 	return r.in, nil
@@ -103,24 +103,34 @@ func (e *elem) all() []*elem {
 
 // building is a resource in the making.
 type building struct {
-	key, typ string
-	body     *node
-	section  int
-	filled   bool // a leaf of the message stands in it
+	key, typ  string
+	body      *node
+	section   int
+	filled    bool   // a leaf of the message stands in it
+	reference string // once somebody has asked
+	data      []byte // of a Binary
+}
+
+// count numbers the resources of a type.
+type count struct {
+	key  string // what their keys begin with
+	last int
 }
 
 type reader struct {
+	forge
 	t             *table
 	in            *Incoming
 	ask           func(string) string
 	ids           map[string]string
 	builds        []*building
-	counts        map[string]int
+	counts        map[string]count
 	groups        map[string]int // list and join sections
 	grouped       map[int]bool   // the sections among them
 	sent          string         // GenDate as FHIR writes it
 	log           bool           // LOG_: no free text, no clinical reference
 	sender        *node          // logical reference to the sending unit
+	agent, entity *node          // of every Provenance
 	declared      bool           // a namespace or a schema hint is of no standard
 	communication *building
 	patient       *building
@@ -148,16 +158,26 @@ func (r *reader) id(key string) string {
 }
 
 func (r *reader) reference(b *building) *node {
-	return object().with("reference", b.typ+"/"+r.id(b.key))
+	if b.reference == "" {
+		b.reference = b.typ + "/" + r.id(b.key)
+	}
+	n := r.object()
+	r.with(n, "reference", b.reference)
+	return n
 }
 
 // build begins a resource. The first CareTeam and the Patient have fixed keys.
 func (r *reader) build(key, typ string, section int) *building {
 	if key == "" {
-		r.counts[typ]++
-		key = keyOf(typ) + "-" + strconv.Itoa(r.counts[typ])
+		n := r.counts[typ]
+		if n.last++; n.key == "" {
+			n.key = keyOf(typ) + "-"
+		}
+		r.counts[typ] = n
+		key = n.key + strconv.Itoa(n.last)
 	}
-	b := &building{key: key, typ: typ, section: section, body: obj("resourceType", typ)}
+	b := &building{key: key, typ: typ, section: section, body: r.object()}
+	r.with(b.body, "resourceType", typ)
 	r.builds = append(r.builds, b)
 	return b
 }
@@ -226,7 +246,7 @@ func (r *reader) indivisible(section int) bool {
 func (r *reader) class(e *elem, c *class, cur *building, base *node, sec int) {
 	r.constants(c, base)
 	if c.text != nil && strings.TrimSpace(e.text) != "" {
-		base.put(c.text, str(e.text))
+		base.put(c.text, r.str(e.text))
 		r.text(e, Mapped, cur, c.text)
 	}
 	count := make([]int, len(c.fields))
@@ -270,10 +290,10 @@ func (r *reader) constants(c *class, base *node) {
 
 func (r *reader) constant(k constant, base *node) {
 	if k.value == nil {
-		base.put(k.path, str(r.sent))
+		base.put(k.path, r.str(r.sent))
 		return
 	}
-	base.put(k.path, k.value.clone())
+	base.put(k.path, r.clone(k.value))
 }
 
 func (r *reader) field(k *elem, f *field, cur *building, base *node, sec int) {
@@ -291,12 +311,12 @@ func (r *reader) field(k *elem, f *field, cur *building, base *node, sec int) {
 		next := r.resourceFor(f.class, sec)
 		at := next.body
 		if len(f.targets) > 0 {
-			at = object()
+			at = r.object()
 			next.body.put(f.targets[0].path, at)
 		}
 		r.class(k, f.class, next, at, sec)
 	case len(f.targets) > 0:
-		at := object()
+		at := r.object()
 		base.put(f.targets[0].path, at)
 		r.class(k, f.class, cur, at, sec)
 	default:
@@ -357,15 +377,15 @@ func (r *reader) leafReport(e *elem, a *attr, o Outcome, key, target string) {
 	if a != nil && a.done {
 		return
 	}
-	path := e.path()
+	var path string
 	if a == nil {
 		if e.done || strings.TrimSpace(e.text) == "" {
 			return
 		}
-		e.done = true
+		e.done, path = true, e.path()
 	} else {
 		a.done = true
-		path += "/@" + a.name
+		path = e.places.join(e.path(), "/@", a.name)
 	}
 	r.report(Finding{Path: path, Outcome: o, Key: key, Target: target})
 }
@@ -439,7 +459,7 @@ func (r *reader) finish() {
 		}
 	}
 	for _, b := range r.builds {
-		r.in.Resources = append(r.in.Resources, Resource{Key: b.key, Type: fhir.Type(b.typ), Body: b.body.bytes(),
+		r.in.Resources = append(r.in.Resources, Resource{Key: b.key, Type: fhir.Type(b.typ), Body: b.bytes(),
 			Section: r.in.Sections[b.section].Path})
 	}
 }

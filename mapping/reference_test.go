@@ -131,6 +131,7 @@ func TestReferenceSamples(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		compareParsers(t, raw)
 		name := filepath.Base(filepath.Dir(path)) + "/" + filepath.Base(path)
 		t.Run(name, func(t *testing.T) {
 			switch {

@@ -3,8 +3,6 @@ package mapping
 import (
 	"slices"
 	"strings"
-
-	"github.com/beevik/etree"
 )
 
 // The paths of what is no element. Withhold removes all of it from every copy; the sections keep the original from
@@ -17,7 +15,7 @@ const (
 
 // sweep accounts for what nothing above has: what the schemas know goes with the section it stands in, and whatever
 // nobody decides becomes a section of its own, uklassifisert, or is dropped from a LOG_ message.
-func (r *reader) sweep(doc *etree.Document, root, payload *elem) {
+func (r *reader) sweep(root, payload *elem, comments bool) {
 	r.strays(root, 0, 0)
 	info := root.kid("MsgInfo")
 	var packing []stray
@@ -39,7 +37,7 @@ func (r *reader) sweep(doc *etree.Document, root, payload *elem) {
 	}
 	r.payloadStrays(payload, 0)
 	r.describe(packing, payload)
-	if hasComment(&doc.Element) {
+	if comments {
 		r.hide(commentPath, "Kommentarer i XML")
 	}
 	if r.declared {
@@ -55,22 +53,6 @@ func (r *reader) hide(path, name string) {
 		outcome = Dropped
 	}
 	r.report(Finding{Path: path, Outcome: outcome})
-}
-
-func hasComment(e *etree.Element) bool {
-	for _, t := range e.Child {
-		switch c := t.(type) {
-		case *etree.Comment:
-			if strings.TrimSpace(c.Data) != "" {
-				return true
-			}
-		case *etree.Element:
-			if hasComment(c) {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // shaped walks the head, or a party in the payload, by the published schemas.
@@ -107,7 +89,7 @@ func (r *reader) payloadStrays(e *elem, sec int) {
 
 // strays accounts for the values of one element that nothing has reported yet.
 func (r *reader) strays(e *elem, f form, sec int) {
-	if len(e.attrs) != len(e.src.Attr) {
+	if e.more != nil {
 		r.declarations(e)
 	}
 	for i := range e.attrs {
@@ -137,8 +119,8 @@ func (r *reader) strays(e *elem, f form, sec int) {
 
 // declarations looks for namespaces of no standard: their names are text as well.
 func (r *reader) declarations(e *elem) {
-	for i := range e.src.Attr {
-		if a := &e.src.Attr[i]; (a.Space == "xmlns" || a.Space == "" && a.Key == "xmlns") && a.Value != "" && r.t.prefix[a.Value] == "" && !standard.MatchString(a.Value) {
+	for _, uri := range e.more.declared {
+		if uri != "" && r.t.prefix[uri] == "" && !standard.MatchString(uri) {
 			r.declared = true
 		}
 	}
@@ -199,7 +181,7 @@ func (r *reader) stray(s stray, sec int) {
 // packing walks the Document around the payload and gathers what tells of the content: Annotation, ContentDescription,
 // Description, and whatever is not of a form that tells nothing.
 func (r *reader) packing(e, payload *elem, found []stray) []stray {
-	if len(e.attrs) != len(e.src.Attr) {
+	if e.more != nil {
 		r.declarations(e)
 	}
 	for i := range e.attrs {

@@ -63,6 +63,19 @@ type target struct {
 	fallbacks [][]step
 	through   string // map
 	literal   *node  // set when the element is there
+	parts     parts
+}
+
+// parts are the elements below a target, as the report writes them.
+type parts struct{ text, code, system, display, value, unit string }
+
+func partsOf(kind, name string) parts {
+	coding := name
+	if kind != "CODE" {
+		coding += ".coding"
+	}
+	return parts{text: name + ".text", code: coding + ".code", system: coding + ".system", display: coding + ".display",
+		value: name + ".value", unit: name + ".unit"}
 }
 
 type constant struct {
@@ -270,6 +283,9 @@ func (t *table) parseField(rest string) (*field, error) {
 	var err error
 	if f.targets, err = parseTargets(cols[4]); err != nil {
 		return nil, fmt.Errorf("field %s: %w", cols[0], err)
+	}
+	for i := range f.targets {
+		f.targets[i].parts = partsOf(f.kind, f.targets[i].name)
 	}
 	if f.section, err = parseSection(cols[5], cols[6]); err != nil {
 		return nil, fmt.Errorf("field %s: %w", cols[0], err)

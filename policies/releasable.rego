@@ -77,12 +77,12 @@ own if {
 # description: En person i virksomheten, eller postkassen dens (hpl. § 21 a).
 may_hold if {
 	input.question.kind == "person"
-	input.question.action in {"read", "message"}
+	input.question.action in {"read", "message", "notify"}
 }
 
 may_hold if {
 	input.question.kind == "machine"
-	input.question.action == "message"
+	input.question.action in {"message", "notify"}
 }
 
 # METADATA
@@ -105,7 +105,7 @@ crossing if {
 
 crossing if {
 	whole
-	input.question.action == "message"
+	input.question.action in {"message", "notify"}
 	input.question.kind in {"person", "machine"}
 }
 
@@ -136,7 +136,7 @@ whole if {
 # METADATA
 # title: Handlingen det spørres om
 # description: For det som er sendt til mottakeren i melding spørres det bare om melding, ellers om lesing (hpl. § 22).
-action := "message" if input.question.action == "message"
+action := input.question.action if input.question.action in {"message", "notify"}
 
 action := "message" if {
 	input.question.action == "read"
@@ -164,7 +164,7 @@ limit := {l |
 	s.to == input.question.party
 	some l in s.labels
 } if {
-	input.question.action == "read"
+	input.question.action in {"read", "notify"}
 	sent
 } else := all_labels
 
@@ -270,7 +270,7 @@ default_action(leaf, a) if {
 # METADATA
 # title: Hvem opplysningene hentes fra
 # description: >-
-#   De oppgitte, ellers samtykkets organisasjon, ellers den som registrerte. For lesing binder samtykket bare
+#   De oppgitte, ellers samtykkets organisasjon, ellers den som registrerte. For lesing og varsel binder samtykket bare
 #   den som selv registrerte det, med mindre pasienten gjorde det (hpl. § 22).
 names_custodian(c, chain) if {
 	custodian_exact(c, chain)
@@ -280,7 +280,7 @@ names_custodian(c, chain) if {
 # METADATA
 # title: Bundet for lesing
 # description: Den som registrerte, eller alle når pasienten gjorde det (hpl. § 22).
-read_bound(_) if action != "read"
+read_bound(_) if not action in {"read", "notify"}
 
 read_bound(c) if c.patient == true
 

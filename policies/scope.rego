@@ -1,27 +1,27 @@
 # METADATA
 # title: Rekkevidde
 # description: >-
-#   Svarer på hva en aktør når, uten å se på noen enkelt opplysning. Go bygger registeret over
-#   samtykkene som gjelder personen nå (input.index); reglene her avgjør hvilke av dem som gjelder
-#   spørsmålet, og hva aktøren når uten samtykke. Taushetsplikt: hpl. § 21, fvl. § 13,
-#   sosialtjenesteloven § 44, NAV-loven § 7. Alt som mangler eller er feil i input gir mindre, aldri mer.
+#   Svarer på hva en aktør når, uten å se på noen enkelt opplysning. rights avgjør hva et spørsmål av
+#   dette slaget når uten samtykke, og om samtykker teller; across avgjør hvilke samtykker, innsigelser
+#   og unntak i registeret (input.index, som Go bygger for personen) som gjelder spørsmålet.
+#   Taushetsplikt: hpl. § 21, fvl. § 13, sosialtjenesteloven § 44, NAV-loven § 7. Alt som mangler eller
+#   er feil i input gir mindre, aldri mer.
 package sluse.scope
 
 # METADATA
-# title: Svaret
-# description: Det ene dokumentet som leses av porten (hpl. § 22 for det som krysser, hpl. § 21 ellers).
-# entrypoint: true
-decision := {"rights": rights, "actions": actions, "permits": permits, "denies": denies}
-
-# METADATA
 # title: Egne opplysninger
-# description: >-
-#   Innad i en virksomhet gjelder virksomhetens egen taushetsplikt; tilgangen registreres (hpl. § 21 a, pjl. § 16).
-#   Virksomheten ser også egne oppslag og utleveringer fra egne opplysninger (pjl. § 22).
-rights contains right if {
+# description: Innad i en virksomhet gjelder virksomhetens egen taushetsplikt; tilgangen registreres (hpl. § 21 a, pjl. § 16).
+rights contains "own" if {
 	input.kind == "person"
 	input.action == "read"
-	some right in ["own", "ledger-party"]
+}
+
+# METADATA
+# title: Egen logg
+# description: Virksomheten ser egne oppslag og utleveringer fra egne opplysninger (pjl. § 22).
+rights contains "ledger-party" if {
+	input.kind == "person"
+	input.action == "read"
 }
 
 # METADATA
@@ -48,16 +48,59 @@ rights contains right if {
 #   Det som er hentet er del av mottakerens journal (hpl. §§ 39–40) og leses av den som har tjenstlig behov;
 #   et spørsmål som navngir en ukjent pasient (input.known er da usann) når ingenting på tvers.
 rights contains "fetched" if {
-	crossing_read
+	input.kind == "person"
+	input.action == "read"
+	input.attested == true
 	input.known == true
 }
 
 # METADATA
+# title: Lese på tvers
+# description: >-
+#   Krever en navngitt person og en attest for pasienten (hpl. § 21 a, § 45; tillitsrammeverket). For det som
+#   ikke er sendt til mottakeren i melding, teller samtykkene for «read»; for det som er det, de for «message».
+rights contains "consented-read" if {
+	input.kind == "person"
+	input.action == "read"
+	input.attested == true
+	input.named == true
+}
+
+# METADATA
+# title: Sende på tvers
+# description: Avsenderen trenger pasientens samtykke, og bare de for «message» teller (hpl. § 22).
+rights contains "consented-message" if {
+	input.action == "message"
+	input.kind in {"person", "machine"}
+}
+
+# METADATA
+# title: Varsel om egne
+# description: Virksomheten varsles om endringer i sine egne opplysninger (hpl. § 21 a).
+rights contains "own" if {
+	input.action == "notify"
+	input.kind in {"person", "machine"}
+}
+
+# METADATA
+# title: Varsel på tvers
+# description: >-
+#   At noe er endret, er også underlagt taushetsplikt: bare samtykkene for «notify» teller, også for det som er
+#   sendt i melding, og spørsmålet gjelder én person (hpl. §§ 21, 22).
+rights contains "consented-notify" if {
+	input.action == "notify"
+	input.kind in {"person", "machine"}
+	input.named == true
+}
+
+# METADATA
 # title: Spørsmål uten pasient
-# description: Registeret brukes rad for rad; hver rads egen person avgjør (hpl. § 22).
+# description: Registeret brukes rad for rad; hver rads egen person avgjør (hpl. § 22). Krever det samme som lesing på tvers.
 rights contains "join" if {
+	input.kind == "person"
+	input.action == "read"
+	input.attested == true
 	input.named == false
-	crossing_read
 }
 
 # METADATA
@@ -78,51 +121,19 @@ rights contains "ledger-compliance" if {
 }
 
 # METADATA
-# title: Lese på tvers
-# description: Krever en navngitt person og en attest for pasienten (hpl. § 21 a, § 45; tillitsrammeverket).
-crossing_read if {
-	input.kind == "person"
-	input.action == "read"
-	input.attested == true
-}
-
-# METADATA
-# title: Hva det spørres om
+# title: Samtykker, innsigelser og unntak
 # description: >-
-#   For lesing gjelder «read» det som ikke er sendt til mottakeren i melding, og «message» det som er det;
-#   for melding gjelder bare «message», og avsenderen trenger pasientens samtykke (hpl. § 22). Er noe ved
-#   spørsmålet ufullstendig, spørres det ikke om noe.
-actions := ["read", "message"] if {
-	input.named == true
-	crossing_read
-	sound
-} else := ["message"] if {
-	input.action == "message"
-	input.kind in {"person", "machine"}
-	sound
-} else := []
-
-# METADATA
-# title: Samtykker som gir adgang
-# description: >-
-#   De som nevner aktøren og formålet nøyaktig (hpl. § 22), for de handlingene det spørres om (actions).
-permits := {g | g := input.index.permit[input.permits[_]][input.contexts[_]]}
-
-# METADATA
-# title: Innsigelser og unntak
-# description: De leses vidt - det som ikke er oppgitt, treffer (hpl. § 22, pbrl. § 5-3).
-denies := {g | g := input.index.deny[input.denies[_]][input.contexts[_]]}
-
-# METADATA
-# title: Helt spørsmål
-# description: >-
-#   Et felt som mangler eller er av feil slag, gir ingen adgang (hpl. § 21). Et samtykke gjelder bare i sin
-#   periode (Oslostandarden, tiltak 1); registeret gjelder fra en periodegrense til den neste.
-sound if {
+#   Det i registeret som gjelder spørsmålet, tillatelsene først. Register og spørsmål nevner formål og mottaker
+#   på samme måte, «*» for enhver. En tillatelse må nevne begge nøyaktig (hpl. § 22); et forbud leses vidt, og det
+#   det ikke oppgir, treffer (pbrl. § 5-3). Samtykker gjelder bare i sin periode (Oslostandarden, tiltak 1);
+#   registeret gjelder fra en periodegrense til den neste. Et felt som mangler eller er av feil slag, gir ingen
+#   adgang (hpl. § 21).
+across := [permits, denies] if {
 	is_number(input.index.from)
 	is_number(input.index.until)
 	input.index.from <= input.now
 	input.now < input.index.until
-	"*" in input.denies
-	is_object(input.index.deny)
-}
+	input.denies["* *"]
+	permits := input.index.permit & input.permits
+	denies := input.index.deny & input.denies
+} else := [set(), set()]

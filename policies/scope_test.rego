@@ -5,97 +5,75 @@ package sluse.scope_test
 
 import data.sluse.scope
 
-index := {"from": 0, "until": 100, "permit": {"p:1": {"*": 1}}, "deny": {"*": {"TREAT": 3}}}
+reader := {
+	"kind": "person", "action": "read", "type": "", "attested": true, "named": true, "known": true,
+	"herself": false,
+}
+
+rights(changes) := r if {
+	r := scope.rights with input as object.union(reader, changes)
+}
+
+test_reader if rights({}) == {"own", "fetched", "ledger-party", "consented-read"}
+
+test_without_attest if rights({"attested": false}) == {"own", "ledger-party"}
+
+test_unknown_patient if not "fetched" in rights({"known": false})
+
+test_no_patient if rights({"named": false}) == {"own", "fetched", "join", "ledger-party"}
+
+test_receiver if rights({"kind": "machine", "action": "message"}) == {"own", "consented-message"}
+
+test_person_receives if rights({"action": "message", "attested": false}) == {"own", "consented-message"}
+
+test_machine_notified if rights({"kind": "machine", "action": "notify"}) == {"own", "consented-notify"}
+
+test_notified_of_somebody if rights({"action": "notify", "attested": false, "named": false}) == {"own"}
+
+test_patient_not_notified if rights({"kind": "patient", "action": "notify", "herself": true}) == set()
+
+test_machine_reads_nothing if rights({"kind": "machine"}) == set()
+
+test_patient if rights({"kind": "patient", "herself": true}) == {"own", "self", "consents", "ledger-person"}
+
+test_patient_about_another if rights({"kind": "patient"}) == set()
+
+test_compliance if rights({"kind": "compliance"}) == {"ledger-compliance"}
+
+test_operator_reads_nothing if rights({"kind": "operator"}) == set()
+
+test_writer if rights({"action": "write", "type": "CarePlan"}) == {"own", "write"}
+
+test_no_question if {
+	r := scope.rights with input as {}
+	r == set()
+}
 
 asker := {
-	"kind": "person", "action": "read", "type": "", "attested": true, "named": true, "known": true,
-	"herself": false, "now": 50, "permits": ["p:1"], "denies": ["p:1", "*"],
-	"contexts": ["COC", "*"], "index": index,
+	"now": 50, "permits": {"COC p:1", "* p:1"}, "denies": {"COC p:1", "* p:1", "COC *", "* *"},
+	"index": {"from": 0, "until": 100, "permit": {"* p:1", "* p:2"}, "deny": {"TREAT *"}},
 }
 
-test_reader if {
-	d := scope.decision with input as asker
-	d.rights == {"own", "fetched", "ledger-party"}
-	d.permits == {1}
-	d.actions == ["read", "message"]
-	d.denies == set()
+across(changes) := a if {
+	a := scope.across with input as object.union(asker, changes)
 }
 
-test_denied if {
-	d := scope.decision with input as object.union(asker, {"contexts": ["TREAT", "*"]})
-	d.denies == {3}
-}
+nothing := [set(), set()]
 
-test_without_attest if {
-	d := scope.decision with input as object.union(asker, {"attested": false})
-	d.rights == {"own", "ledger-party"}
-	d.actions == []
-}
+test_permitted if across({}) == [{"* p:1"}, set()]
 
-test_unknown_patient if {
-	d := scope.decision with input as object.union(asker, {"known": false})
-	not "fetched" in d.rights
-}
-
-test_no_patient if {
-	d := scope.decision with input as object.union(asker, {"named": false})
-	d.rights == {"own", "fetched", "join", "ledger-party"}
-	d.actions == []
-}
+test_denied if across({"denies": {"TREAT *", "* *"}}) == [{"* p:1"}, {"TREAT *"}]
 
 test_outside_period if {
-	d := scope.decision with input as object.union(asker, {"now": 100})
-	d.actions == []
+	across({"now": 0}) != nothing
+	across({"now": 99}) != nothing
+	across({"now": 100}) == nothing
+	across({"now": -1}) == nothing
 }
 
-test_receiver if {
-	d := scope.decision with input as object.union(asker, {"kind": "machine", "action": "message"})
-	d.rights == {"own"}
-	d.actions == ["message"]
-}
+test_denies_are_whole if across({"denies": {"COC p:1", "* p:1", "COC *"}}) == nothing
 
-test_person_receives if {
-	d := scope.decision with input as object.union(asker, {"action": "message", "attested": false})
-	d.rights == {"own"}
-	d.actions == ["message"]
-}
-
-test_machine_reads_nothing if {
-	d := scope.decision with input as object.union(asker, {"kind": "machine"})
-	d.rights == set()
-	d.actions == []
-}
-
-test_patient if {
-	d := scope.decision with input as object.union(asker, {"kind": "patient", "herself": true})
-	d.rights == {"own", "self", "consents", "ledger-person"}
-	d.actions == []
-}
-
-test_patient_about_another if {
-	d := scope.decision with input as object.union(asker, {"kind": "patient"})
-	d.rights == set()
-}
-
-test_compliance if {
-	d := scope.decision with input as object.union(asker, {"kind": "compliance"})
-	d.rights == {"ledger-compliance"}
-	d.actions == []
-}
-
-test_operator_reads_nothing if {
-	d := scope.decision with input as object.union(asker, {"kind": "operator"})
-	d.rights == set()
-}
-
-test_writer if {
-	d := scope.decision with input as object.union(asker, {"action": "write", "type": "CarePlan"})
-	d.rights == {"own", "write"}
-	d.actions == []
-}
-
-test_nothing if {
-	d := scope.decision with input as {}
-	d.rights == set()
-	d.actions == []
+test_no_asker if {
+	a := scope.across with input as {}
+	a == nothing
 }

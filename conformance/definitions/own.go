@@ -8,13 +8,23 @@ import (
 	"sync"
 )
 
-//go:embed own/*.json
+//go:embed own/*.json own/example/*.json
 var own embed.FS
 
 // Own gives the files of Sluse's own definitions, one FHIR resource each, named
 // "CodeSystem-feil.json".
 func Own() fs.FS {
 	sub, err := fs.Sub(own, "own")
+	if err != nil {
+		panic("definitions: " + err.Error()) // the folder is embedded: cannot occur
+	}
+	return sub
+}
+
+// Examples gives one valid instance or more of each of our profiles, named "CarePlan-kriseplan.json".
+// The persons in them do not exist.
+func Examples() fs.FS {
+	sub, err := fs.Sub(own, "own/example")
 	if err != nil {
 		panic("definitions: " + err.Error()) // the folder is embedded: cannot occur
 	}

@@ -8,9 +8,13 @@
 //	<tab>ELEMENT MIN MAX TYPES VALUESET FLAGS         its elements, in R4's order
 //	valueset URL
 //	<tab>SYSTEM CODE…                                 its codes; the system "*": not enumerable
-//	search BASE NAME TYPE EXPRESSION TARGETS URL
+//	search BASE NAME TYPE EXPRESSION TARGETS URL COMPARATORS COMPONENTS DESCRIPTION
 //
-// A type is a name, Reference(A|B), Quantity:Profile, or @ and the name of a backbone type.
+// A type is a name, Reference(A|B), Quantity:Profile, or @ and the name of a backbone type; the
+// latter is also what a contentReference becomes. The flags of an element are m, a modifier, and
+// a, an attribute in XML (R4 elementdefinition.html#ElementDefinition.representation). The
+// components of a composite are CODE TYPE EXPRESSION, separated by semicolons. Every resource
+// type and data type of R4 is there, and every SearchParameter that has an expression.
 package definitions
 
 import (
@@ -46,6 +50,8 @@ type Element struct {
 	Types    []TypeRef
 	ValueSet string // canonical URL of the value set that is required, "" when none
 	Modifier bool
+	// Attribute: XML writes the element as an attribute (id of an element, url of an extension).
+	Attribute bool
 }
 
 // TypeRef is one type that an element may have.
@@ -74,6 +80,21 @@ type SearchParameter struct {
 	Base, Code, Type, Expression string
 	Targets                      []string // nil for a reference: any
 	URL                          string
+	// Comparators are the prefixes that the definition allows; nil when it names none. R4's own
+	// definitions name no modifiers: those follow from the type (R4 search.html#modifiers).
+	Comparators []string
+	// Components are the parts of a composite, nil for every other type.
+	Components []Component
+	// Description is what R4 says about the parameter on this base, in English.
+	Description string
+}
+
+// Component is one part of a composite search parameter.
+type Component struct {
+	Code string // of the parameter that defines the part, on the same base
+	Type string // of that parameter: token, date, quantity …
+	// Expression is FHIRPath from each element that the composite's expression gives.
+	Expression string
 }
 
 // R4 gives the tables of FHIR R4 4.0.1, read once. They must not be changed.
@@ -137,11 +158,35 @@ func (t *Tables) head(f []string) error {
 		if targets := field(f, 5); targets != "" && targets != "*" {
 			p.Targets = strings.Split(targets, " ")
 		}
+		if comparators := field(f, 7); comparators != "" {
+			p.Comparators = strings.Split(comparators, " ")
+		}
+		var err error
+		if p.Components, err = components(field(f, 8)); err != nil {
+			return err
+		}
+		p.Description = field(f, 9)
 		t.SearchParameters = append(t.SearchParameters, p)
 	default:
 		return fmt.Errorf("unknown word %q", f[0])
 	}
 	return nil
+}
+
+// components reads the parts of a composite.
+func components(s string) ([]Component, error) {
+	if s == "" {
+		return nil, nil
+	}
+	var list []Component
+	for part := range strings.SplitSeq(s, ";") {
+		f := strings.SplitN(part, " ", 3)
+		if len(f) != 3 {
+			return nil, fmt.Errorf("a component has three words: %q", part)
+		}
+		list = append(list, Component{Code: f[0], Type: f[1], Expression: f[2]})
+	}
+	return list, nil
 }
 
 func (t *Tables) system(f []string) error {
@@ -161,7 +206,8 @@ func element(f []string) (Element, error) {
 	if len(f) < 4 {
 		return Element{}, fmt.Errorf("an element has at least four fields")
 	}
-	e := Element{Name: f[0], Max: -1, ValueSet: field(f, 4), Modifier: field(f, 5) == "m"}
+	flags := field(f, 5)
+	e := Element{Name: f[0], Max: -1, ValueSet: field(f, 4), Modifier: strings.Contains(flags, "m"), Attribute: strings.Contains(flags, "a")}
 	var err error
 	if e.Min, err = strconv.Atoi(f[1]); err != nil {
 		return e, err

@@ -86,8 +86,9 @@ func purposes(codes ...string) string {
 }
 
 // BenchmarkDecide: `uncached` is the budget row of the design (an answer not yet known, for a
-// person whose grants are indexed), `cold` reads and indexes the grants as well, `cached` is what
-// most requests see, and `floor` is a trivial rule evaluated the same way.
+// person whose grants are indexed), `unseen` asks the rights of the kind of question as well, `cold`
+// reads and indexes the grants, `cached` is what most requests see, `join` a question without
+// patient, and `floor` is a trivial rule evaluated the same way.
 func BenchmarkDecide(b *testing.B) {
 	q := tenByFive(b)
 	ctx := context.Background()
@@ -96,7 +97,7 @@ func BenchmarkDecide(b *testing.B) {
 			b.ReportAllocs()
 			defer reportCPU(b)()
 			for i := range b.N {
-				if answer, err := d.Decide(ctx, next(i)); err != nil || len(answer.Scope.Terms) == 0 {
+				if answer, err := d.Decide(ctx, next(i)); err != nil || len(answer.Scope.Terms) == 0 && answer.Scope.Join == nil {
 					b.Fatal("no answer", err)
 				}
 			}
@@ -111,12 +112,26 @@ func BenchmarkDecide(b *testing.B) {
 		q.Actor.Purpose = []gateway.Purpose{gateway.Treat, gateway.Coordinate}[i%2]
 		return q
 	})
+	forgetful, err := consent.NewDecider(ctx, consent.Config{Decisions: 1, Kinds: 1})
+	if err != nil {
+		b.Fatal(err)
+	}
+	run("unseen", forgetful, func(i int) gateway.Question {
+		q := q
+		q.Type = []fhir.Type{"", "CarePlan"}[i%2]
+		return q
+	})
 	run("cold", small, func(i int) gateway.Question {
 		q := q
 		q.Facts.Epoch = int64(i) + 2
 		return q
 	})
 	run("cached", consenttest.Decider(b), func(int) gateway.Question { return q })
+	run("join", consenttest.Decider(b), func(i int) gateway.Question {
+		q := q
+		q.Named, q.Facts, q.Now = false, gateway.Facts{}, q.Now.Add(time.Duration(i))
+		return q
+	})
 	b.Run("floor", func(b *testing.B) {
 		pq, err := rego.New(rego.Query("data.floor.allow"), rego.Module("floor.rego", "package floor\nallow if input.role == \"lege\"")).PrepareForEval(ctx)
 		if err != nil {

@@ -9,24 +9,26 @@ import (
 
 	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/open-policy-agent/opa/v1/ast"
-	"github.com/open-policy-agent/opa/v1/metrics"
 	"github.com/open-policy-agent/opa/v1/rego"
 
 	"github.com/sluse/sluse/gateway"
 	"github.com/sluse/sluse/gateway/fhir"
 )
 
-// Decider is the policy decision point: Rego's `scope`, prepared once, over an index of the
-// person's grants that is built once for each epoch and period. Its answers are shared between
-// callers and must not be changed.
+// Decider is the policy decision point: Rego's `scope`, prepared once. Its `rights` are asked once
+// for each kind of question, its `across` over an index of the person's grants that is built once
+// for each epoch and period. Its answers are shared between callers and must not be changed.
 type Decider struct {
 	*tables
 	revision  string
-	query     rego.PreparedEvalQuery
+	rights    rego.PreparedEvalQuery // of a kind of question, and nothing else
+	across    rego.PreparedEvalQuery // of an actor's keys and a person's index, and nothing else
 	terms     *interned
+	kinds     *lru.Cache[kindKey, rights]
 	indexes   *lru.Cache[indexKey, *index]
 	decisions *lru.Cache[decisionKey, *remembered]
 	askers    *lru.Cache[askerKey, *asker]
+	none      *index // of a question that concerns nobody known
 }
 
 var _ gateway.Decider = (*Decider)(nil)
@@ -35,6 +37,7 @@ var _ gateway.Decider = (*Decider)(nil)
 type Config struct {
 	Decisions int // answers remembered; 16384 when zero
 	Persons   int // persons whose grants are kept indexed; 2048 when zero
+	Kinds     int // kinds of question whose rights are remembered; 1024 when zero
 }
 
 // errInput is the deny of a question that does not fit together.
@@ -48,13 +51,21 @@ func NewDecider(ctx context.Context, c Config) (*Decider, error) {
 	if c.Persons == 0 {
 		c.Persons = 2048
 	}
+	if c.Kinds == 0 {
+		c.Kinds = 1024
+	}
 	t, err := loadTables()
 	if err != nil {
 		return nil, err
 	}
-	d := &Decider{tables: t, terms: newInterned()}
-	if d.query, d.revision, err = prepare(ctx, "data.sluse.scope.decision", rego.GenerateJSON(literal)); err != nil {
+	d := &Decider{tables: t, terms: newInterned(), none: newIndex(nil, past)}
+	queries, revision, err := prepare(ctx, []string{"data.sluse.scope.rights", "data.sluse.scope.across"}, rego.GenerateJSON(literal))
+	if err != nil {
 		return nil, err
+	}
+	d.rights, d.across, d.revision = queries[0], queries[1], revision
+	if d.kinds, err = lru.New[kindKey, rights](c.Kinds); err != nil {
+		return nil, fmt.Errorf("consent: %w", err)
 	}
 	if d.indexes, err = lru.New[indexKey, *index](c.Persons); err != nil {
 		return nil, fmt.Errorf("consent: %w", err)
@@ -101,8 +112,20 @@ type remembered struct {
 	decision    gateway.Decision
 }
 
+// at is the answer for a time between the boundaries: the same, but that a Join tells the store
+// which grants hold now. Those have boundaries of their own, so nothing that joins is kept further.
+func (r *remembered) at(now time.Time) gateway.Decision {
+	d := r.decision
+	if d.Scope.Join != nil {
+		join := *d.Scope.Join
+		join.Now = now
+		d.Scope.Join, d.Until = &join, now
+	}
+	return d
+}
+
 // Decide answers the question. An answer found for the same key holds from the last period
-// boundary to the next; a question without patient is decided anew each time.
+// boundary to the next. A question without patient has no grants, and so no boundaries.
 func (d *Decider) Decide(ctx context.Context, q gateway.Question) (gateway.Decision, error) {
 	k := decisionKey{
 		person: q.Facts.Person, epoch: q.Facts.Epoch, action: q.Action, typ: q.Type, purpose: q.Actor.Purpose,
@@ -112,19 +135,15 @@ func (d *Decider) Decide(ctx context.Context, q gateway.Question) (gateway.Decis
 			above: above(q.Parts),
 		},
 	}
-	if q.Named {
-		if r, ok := d.decisions.Get(k); ok && !q.Now.Before(r.from) && q.Now.Before(r.until) {
-			return r.decision, nil
-		}
+	if r, ok := d.decisions.Get(k); ok && !q.Now.Before(r.from) && q.Now.Before(r.until) {
+		return r.at(q.Now), nil
 	}
-	decision, from, err := d.decide(ctx, q)
+	r, err := d.decide(ctx, q)
 	if err != nil {
 		return gateway.Decision{}, err
 	}
-	if q.Named {
-		d.decisions.Add(k, &remembered{from: from, until: decision.Until, decision: decision})
-	}
-	return decision, nil
+	d.decisions.Add(k, r)
+	return r.at(q.Now), nil
 }
 
 // above joins the parties above the actor's, for a key.
@@ -143,19 +162,18 @@ func above(parties []gateway.HERID) string {
 func attested(a gateway.Actor) bool { return a.Attest.Each || !a.Attest.NIN.IsZero() }
 
 // decide asks Rego. An error of any kind is a deny.
-func (d *Decider) decide(ctx context.Context, q gateway.Question) (gateway.Decision, time.Time, error) {
+func (d *Decider) decide(ctx context.Context, q gateway.Question) (*remembered, error) {
 	ix, err := d.index(q.Facts, q.Now)
 	if err != nil {
-		return gateway.Decision{}, time.Time{}, err
+		return nil, err
 	}
 	own := q.Party.ID
 	if own == "" {
 		own = q.Actor.Party // drift need not be in the directory that it keeps
 	}
-	asker := d.asker(q, own)
-	a, err := d.ask(ctx, q, ix, asker)
+	a, err := d.rightsOf(ctx, q)
 	if err != nil {
-		return gateway.Decision{}, time.Time{}, err
+		return nil, err
 	}
 	out := gateway.Decision{Policy: d.revision, Until: ix.until, Looked: ix.looked, Reason: "consent"}
 	s := gateway.Scope{Revision: d.revision, Except: d.except, Write: a.write, Self: a.self, Fetched: a.fetched}
@@ -172,16 +190,23 @@ func (d *Decider) decide(ctx context.Context, q gateway.Question) (gateway.Decis
 	if a.consents {
 		s.Except, s.Terms, out.Citations = nil, d.ownConsents(), d.insight()
 	}
-	if a.join {
-		s.Join = &gateway.Join{Permits: asker.permits, Denies: asker.denies, Roles: []string{asker.role},
-			Purposes: []gateway.Purpose{d.purposeOf(q.Actor)}, Now: q.Now}
-		out.Until = q.Now
+	if asker := d.asker(q, own); a.plain || a.join {
+		if a.join {
+			s.Join = &gateway.Join{Permits: asker.permits, Denies: asker.denies, Roles: []string{asker.role},
+				Purposes: []gateway.Purpose{d.purposeOf(q.Actor)}}
+		}
+		if a.plain {
+			chosen, err := d.choose(ctx, q.Now, ix, asker)
+			if err != nil {
+				return nil, err
+			}
+			ix.expand(&s, &out, a, chosen, q.Action, asker.role)
+		}
 	}
-	ix.expand(&s, &out, a, q.Action == gateway.ReadAction, asker.role)
 	if a.own || a.write || s.Ledger.Asker != "" || s.Ledger.Person != 0 || len(s.Ledger.Compliance) > 0 || len(s.Terms) > 0 || s.Join != nil {
 		out.Effect, out.Scope, out.Reason = gateway.Allow, s, ""
 	}
-	return out, ix.from, nil
+	return &remembered{from: ix.from, until: ix.until, decision: out}, nil
 }
 
 // ledger says which accesses the actor may look up.
@@ -219,20 +244,11 @@ func (d *Decider) purposeOf(a gateway.Actor) gateway.Purpose {
 	return a.Purpose
 }
 
-// answer is Rego's document.
-type answer struct {
-	own, self, fetched, consents, join, write bool
-	plain, sent                               bool // terms for what is asked, and for what was sent by message
-	ledger                                    string
-	chosen                                    []int
-}
-
 // asker is an actor as the rules see it; the same for every patient.
 type asker struct {
-	permits, denies   []gateway.Recipient
-	role              string
-	asPermits, asDeny *ast.Term
-	asContexts        *ast.Term
+	permits, denies     []gateway.Recipient
+	role                string
+	asPermits, asDenies *ast.Term
 }
 
 type askerKey struct {
@@ -250,81 +266,7 @@ func (d *Decider) asker(q gateway.Question, party gateway.HERID) *asker {
 		return found
 	}
 	a := &asker{permits: permitKeys(w), denies: denyKeys(w, q.Parts), role: orUntold(w.code)}
-	a.asPermits, a.asDeny = d.terms.list(a.permits), d.terms.list(a.denies)
-	a.asContexts = d.terms.contextsOf(string(k.purpose))
+	a.asPermits, a.asDenies = named(a.permits, k.purpose), named(a.denies, k.purpose)
 	d.askers.Add(k, a)
 	return a
-}
-
-// ask evaluates the prepared query on parsed terms.
-func (d *Decider) ask(ctx context.Context, q gateway.Question, ix *index, by *asker) (answer, error) {
-	t := d.terms
-	input := ast.NewObject(
-		[2]*ast.Term{t.kind, t.kindOf(q.Actor.Kind)},
-		[2]*ast.Term{t.action, t.text(string(q.Action))},
-		[2]*ast.Term{t.typ, t.text(string(q.Type))},
-		[2]*ast.Term{t.attested, ast.InternedTerm(attested(q.Actor))},
-		[2]*ast.Term{t.named, ast.InternedTerm(q.Named)},
-		[2]*ast.Term{t.known, ast.InternedTerm(!q.Named || q.Facts.Person != 0)},
-		[2]*ast.Term{t.herself, ast.InternedTerm(q.Own != 0 && (!q.Named || q.Facts.Person == q.Own))},
-		[2]*ast.Term{t.now, ast.NewTerm(ast.Number(itoa64(q.Now.UnixNano())))},
-		[2]*ast.Term{t.permits, by.asPermits},
-		[2]*ast.Term{t.denies, by.asDeny},
-		[2]*ast.Term{t.contexts, by.asContexts},
-		[2]*ast.Term{t.index, ix.term},
-	)
-	rs, err := d.query.Eval(ctx, rego.EvalParsedInput(input), rego.EvalMetrics(metrics.NoOp()))
-	if err != nil {
-		return answer{}, fmt.Errorf("consent: %w", err)
-	}
-	if len(rs) != 1 || len(rs[0].Expressions) != 1 {
-		return answer{}, fmt.Errorf("consent: no answer")
-	}
-	return d.readAnswer(rs[0].Expressions[0].Value, len(ix.cells))
-}
-
-// readAnswer reads Rego's document strictly: what is missing or of another kind is an error.
-func (d *Decider) readAnswer(v any, cells int) (answer, error) {
-	term, ok := v.(*ast.Term)
-	if !ok {
-		return answer{}, fmt.Errorf("consent: answer is %T", v)
-	}
-	m, ok := term.Value.(ast.Object)
-	if !ok {
-		return answer{}, fmt.Errorf("consent: answer is no object")
-	}
-	r := resultReader{m: m}
-	var a answer
-	r.each(d.terms.rights, func(t *ast.Term) {
-		right, _ := t.Value.(ast.String)
-		switch right {
-		case "own":
-			a.own = true
-		case "self":
-			a.self = true
-		case "fetched":
-			a.fetched = true
-		case "consents":
-			a.consents = true
-		case "join":
-			a.join = true
-		case "write":
-			a.write = true
-		case "ledger-party", "ledger-person", "ledger-compliance":
-			a.ledger = string(right)
-		default:
-			r.fail(d.terms.rights)
-		}
-	})
-	if list := m.Get(d.terms.actions); list != nil {
-		actions, ok := list.Value.(*ast.Array)
-		if !ok {
-			r.fail(d.terms.actions)
-			return answer{}, r.err
-		}
-		a.plain, a.sent = actions.Len() > 0, actions.Len() > 1
-	}
-	a.chosen = r.numbers(d.terms.permits, cells, make([]int, 0, 16))
-	a.chosen = r.numbers(d.terms.denies, cells, a.chosen)
-	return a, r.err
 }

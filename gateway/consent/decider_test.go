@@ -2,10 +2,13 @@ package consent_test
 
 import (
 	"context"
+	"strconv"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/sluse/sluse/gateway"
+	"github.com/sluse/sluse/gateway/consent"
 	"github.com/sluse/sluse/gateway/consent/consenttest"
 	"github.com/sluse/sluse/gateway/fhir"
 )
@@ -55,7 +58,7 @@ func TestKinds(t *testing.T) {
 	if got := decide(t, d, as(gateway.Compliance, gateway.ReadAction, "")).Scope; got.Own != "" || len(got.Terms) > 0 || got.Fetched || len(got.Ledger.Compliance) != 1 {
 		t.Errorf("compliance: %+v", got)
 	}
-	for _, action := range []gateway.Action{"", gateway.NotifyAction, gateway.ContributeAction, "admin"} {
+	for _, action := range []gateway.Action{"", gateway.ContributeAction, "admin"} {
 		if got := decide(t, d, as(gateway.Person, action, "")); got.Effect != gateway.Deny {
 			t.Errorf("action %q: %+v", action, got)
 		}
@@ -109,6 +112,64 @@ func TestUnnamedQuestionJoins(t *testing.T) {
 	q.Actor.Attest, q.Actor.Kind = gateway.Attest{Each: true}, gateway.Machine
 	if s := decide(t, d, q).Scope; s.Join != nil {
 		t.Errorf("a machine: %+v", s)
+	}
+}
+
+// What joins has grants with boundaries of their own: the answer is remembered, its time never is,
+// and who asks again changes nothing for who asked before.
+func TestRememberedJoinsTellTheirTime(t *testing.T) {
+	t.Parallel()
+	d := consenttest.Decider(t)
+	q := tenByFive(t)
+	q.Named, q.Facts = false, gateway.Facts{}
+	first := decide(t, d, q)
+	later := q
+	later.Now = q.Now.Add(time.Nanosecond)
+	second := decide(t, d, later)
+	if !first.Scope.Join.Now.Equal(q.Now) || !second.Scope.Join.Now.Equal(later.Now) || !second.Until.Equal(later.Now) {
+		t.Errorf("%v until %v, then %v until %v", first.Scope.Join.Now, first.Until, second.Scope.Join.Now, second.Until)
+	}
+	coordinating := q
+	coordinating.Actor.Purpose = gateway.Coordinate
+	if got := decide(t, d, coordinating).Scope.Join.Purposes[0]; got != gateway.Coordinate {
+		t.Errorf("another purpose gets %v", got)
+	}
+	grants := q
+	grants.Facts = tenByFive(t).Facts
+	grants.Facts.Person = 0
+	if got, err := d.Decide(context.Background(), grants); err == nil && len(got.Scope.Terms) > 0 {
+		t.Error("grants of nobody gave terms")
+	}
+}
+
+// Many ask about the same new person at once, and each gets the same answer: the terms that
+// evaluations share are not changed by any.
+func TestAskedAtOnce(t *testing.T) {
+	t.Parallel()
+	d, err := consent.NewDecider(context.Background(), consent.Config{Decisions: 1, Kinds: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := tenByFive(t)
+	want := decide(t, d, q)
+	var wg sync.WaitGroup
+	for epoch := range int64(25) {
+		start := make(chan struct{})
+		for i := range 4 {
+			wg.Go(func() {
+				q := q
+				q.Facts.Epoch = epoch + 2
+				q.Actor.Practitioner = gateway.HPRNumber(strconv.Itoa(7000001 + int(epoch)))
+				q.Type = []fhir.Type{"", "CarePlan"}[i%2]
+				<-start
+				got, err := d.Decide(context.Background(), q)
+				if err != nil || len(got.Scope.Terms) != len(want.Scope.Terms) || len(got.Citations) != len(want.Citations) {
+					t.Errorf("epoch %d: %d terms, %d citations: %v", q.Facts.Epoch, len(got.Scope.Terms), len(got.Citations), err)
+				}
+			})
+		}
+		close(start)
+		wg.Wait()
 	}
 }
 

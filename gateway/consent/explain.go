@@ -135,7 +135,7 @@ func (d *Decider) miss(g *gateway.Grant, q gateway.Question, by *asker, r gatewa
 	case !g.Purposes.Has(d.purposeOf(q.Actor)):
 		return "formålet er et annet"
 	case !g.Actions.Has(action):
-		return "det er ikke gitt for " + map[gateway.Action]string{gateway.ReadAction: "oppslag", gateway.MessageAction: "melding"}[action]
+		return "det er ikke gitt for " + map[gateway.Action]string{gateway.ReadAction: "oppslag", gateway.MessageAction: "melding", gateway.NotifyAction: "varsel"}[action]
 	case q.Now.Before(g.Start):
 		return "perioden har ikke begynt"
 	case !g.End.IsZero() && !q.Now.Before(g.End):

@@ -16,11 +16,11 @@ type Formula struct{ query rego.PreparedEvalQuery }
 
 // NewFormula compiles the policies.
 func NewFormula(ctx context.Context) (*Formula, error) {
-	q, _, err := prepare(ctx, "data.sluse.releasable.answer")
+	queries, _, err := prepare(ctx, []string{"data.sluse.releasable.answer"})
 	if err != nil {
 		return nil, err
 	}
-	return &Formula{q}, nil
+	return &Formula{queries[0]}, nil
 }
 
 // Releasable answers for an input document as policies/releasable.rego describes it: whether the

@@ -17,14 +17,15 @@ type indexKey struct {
 	epoch  int64
 }
 
-// index is the grants of one person at one epoch, between two period boundaries: by receiver
-// and purpose, each cell the number of a list of grants. A value "*" stands for any.
+// index is the grants of one person at one epoch, between two period boundaries: by purpose and
+// receiver, each cell a list of grants. A value "*" stands for any. Rego has the names of the
+// cells, and says which of them concern a question.
 type index struct {
-	from, until time.Time
-	grants      []gateway.Grant
-	looked      []fhir.Reference
-	cells       [][]int // grants of one effect that a receiver and a purpose find
-	term        *ast.Term
+	from, until     time.Time
+	grants          []gateway.Grant
+	looked          []fhir.Reference
+	permits, denies map[string][]int // numbers of grants, by cellName
+	term            *ast.Term
 }
 
 // far is the boundary when there is none; it fits nanoseconds in an int64.
@@ -44,8 +45,11 @@ func (d *Decider) index(f gateway.Facts, now time.Time) (*index, error) {
 	if err != nil {
 		return nil, fmt.Errorf("consent: %w", err)
 	}
-	if f.Person == 0 && len(grants) > 0 {
-		return nil, errInput
+	if f.Person == 0 {
+		if len(grants) > 0 {
+			return nil, errInput
+		}
+		return d.none, nil
 	}
 	ix = newIndex(grants, now)
 	d.indexes.Add(k, ix)
@@ -54,8 +58,7 @@ func (d *Decider) index(f gateway.Facts, now time.Time) (*index, error) {
 
 // newIndex keeps the grants that hold at now, and the boundaries between which nothing changes.
 func newIndex(grants []gateway.Grant, now time.Time) *index {
-	ix := &index{from: past, until: far, grants: grants}
-	b := cells{}
+	ix := &index{from: past, until: far, grants: grants, permits: map[string][]int{}, denies: map[string][]int{}}
 	for i := range grants {
 		g := &grants[i]
 		if !slices.Contains(ix.looked, g.Consent) {
@@ -78,40 +81,37 @@ func newIndex(grants []gateway.Grant, now time.Time) *index {
 		if g.Effect == gateway.Allow && (g.End.IsZero() || g.Recipients.Any) {
 			continue // a permit names its receivers and ends
 		}
-		b.add(ix, g, i)
+		ix.add(g, i)
 	}
 	ix.term = ast.NewTerm(ast.NewObject(
 		[2]*ast.Term{ast.StringTerm("from"), ast.NewTerm(ast.Number(itoa64(ix.from.UnixNano())))},
 		[2]*ast.Term{ast.StringTerm("until"), ast.NewTerm(ast.Number(itoa64(ix.until.UnixNano())))},
-		[2]*ast.Term{ast.StringTerm("permit"), b.term(gateway.Allow)},
-		[2]*ast.Term{ast.StringTerm("deny"), b.term(gateway.Deny)},
+		[2]*ast.Term{ast.StringTerm("permit"), cellNames(ix.permits)},
+		[2]*ast.Term{ast.StringTerm("deny"), cellNames(ix.denies)},
 	))
 	return ix
 }
 
-// cells collects the index before it becomes a term.
-type cells [2]map[string]map[string]int
+// add puts a grant in the cell of each purpose and receiver that it names.
+func (ix *index) add(g *gateway.Grant, i int) {
+	cells := ix.denies
+	if g.Effect == gateway.Allow {
+		cells = ix.permits
+	}
+	for _, p := range values(g.Purposes) {
+		for _, k := range values(g.Recipients) {
+			name := cellName(p, k)
+			cells[name] = append(cells[name], i)
+		}
+	}
+}
 
-func (b *cells) add(ix *index, g *gateway.Grant, i int) {
-	if b[g.Effect] == nil {
-		b[g.Effect] = map[string]map[string]int{}
+func cellNames(cells map[string][]int) *ast.Term {
+	terms := make([]*ast.Term, 0, len(cells))
+	for name := range cells {
+		terms = append(terms, ast.StringTerm(name))
 	}
-	for _, k := range values(g.Recipients) {
-		row := b[g.Effect][k]
-		if row == nil {
-			row = map[string]int{}
-			b[g.Effect][k] = row
-		}
-		for _, p := range values(g.Purposes) {
-			n, ok := row[p]
-			if !ok {
-				n = len(ix.cells)
-				row[p] = n
-				ix.cells = append(ix.cells, nil)
-			}
-			ix.cells[n] = append(ix.cells[n], i)
-		}
-	}
+	return settled(terms)
 }
 
 func values[T ~string](s gateway.Set[T]) []string {
@@ -125,42 +125,25 @@ func values[T ~string](s gateway.Set[T]) []string {
 	return out
 }
 
-func (b *cells) term(e gateway.Effect) *ast.Term {
-	return object(b[e], func(m map[string]int) *ast.Term {
-		return object(m, func(n int) *ast.Term { return ast.InternedTerm(n) })
-	})
-}
-
-func object[V any](m map[string]V, term func(V) *ast.Term) *ast.Term {
-	o := ast.NewObjectWithCapacity(len(m))
-	for k, v := range m {
-		o.Insert(ast.StringTerm(k), term(v))
-	}
-	return ast.NewTerm(o)
-}
-
 // expand turns the cells that Rego chose into terms and citations, for the actions it named. For
 // read, what the message grants cover holds for records sent to the party by message. The role
 // counts here: no Consent names one but as part of its receiver.
-func (ix *index) expand(s *gateway.Scope, out *gateway.Decision, a answer, read bool, role string) {
-	if !a.plain && !a.sent {
-		return
-	}
+func (ix *index) expand(s *gateway.Scope, out *gateway.Decision, a rights, chosen [][]int, action gateway.Action, role string) {
 	type use struct{ plain, sent bool }
 	uses := make([]use, len(ix.grants))
 	n, cited := 0, 0
-	asked := gateway.MessageAction
-	if read {
-		asked = gateway.ReadAction
+	received := gateway.MessageAction // what must be allowed of a record that came by message
+	if action == gateway.NotifyAction {
+		received = action
 	}
-	for _, c := range a.chosen {
-		for _, i := range ix.cells[c] {
+	for _, cell := range chosen {
+		for _, i := range cell {
 			g, u := &ix.grants[i], &uses[i]
 			if u.plain || u.sent || !g.Roles.Has(role) {
 				continue
 			}
-			u.plain = a.plain && g.Actions.Has(asked)
-			u.sent = a.sent && g.Actions.Has(gateway.MessageAction)
+			u.plain = a.plain && g.Actions.Has(action)
+			u.sent = a.sent && g.Actions.Has(received)
 			if u.plain {
 				n++
 			}

@@ -44,9 +44,11 @@ func NewLabeller(ctx context.Context, remembered int) (*Labeller, error) {
 	}
 	l := &Labeller{}
 	var err error
-	if l.query, _, err = prepare(ctx, "data.sluse.labels.found"); err != nil {
+	queries, _, err := prepare(ctx, []string{"data.sluse.labels.found"})
+	if err != nil {
 		return nil, err
 	}
+	l.query = queries[0]
 	if l.told, err = lru.New[fact, finding](remembered); err != nil {
 		return nil, fmt.Errorf("consent: %w", err)
 	}

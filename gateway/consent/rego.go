@@ -13,39 +13,42 @@ import (
 	"github.com/sluse/sluse/policies"
 )
 
-// prepare compiles the policies for one query and gives their revision.
-func prepare(ctx context.Context, query string, more ...func(*rego.Rego)) (rego.PreparedEvalQuery, string, error) {
+// prepare compiles the policies once, for each of the queries, and gives their revision.
+func prepare(ctx context.Context, queries []string, more ...func(*rego.Rego)) ([]rego.PreparedEvalQuery, string, error) {
 	modules, err := policies.Modules(false)
 	if err != nil {
-		return rego.PreparedEvalQuery{}, "", err
+		return nil, "", err
 	}
 	data, err := policies.Data()
 	if err != nil {
-		return rego.PreparedEvalQuery{}, "", err
+		return nil, "", err
 	}
 	revision, err := policies.Revision()
 	if err != nil {
-		return rego.PreparedEvalQuery{}, "", err
+		return nil, "", err
 	}
-	options := append([]func(*rego.Rego){
-		rego.Query(query), rego.StrictBuiltinErrors(true),
-		rego.Store(inmem.NewFromObjectWithOpts(data, inmem.OptReturnASTValuesOnRead(true))),
-	}, more...)
-	for name, source := range modules {
-		options = append(options, rego.Module(name, source))
-	}
-	pq, err := rego.New(options...).PrepareForEval(ctx)
+	compiler, err := ast.CompileModules(modules)
 	if err != nil {
-		return rego.PreparedEvalQuery{}, "", fmt.Errorf("consent: policies: %w", err)
+		return nil, "", fmt.Errorf("consent: policies: %w", err)
 	}
-	return pq, revision, nil
+	store := inmem.NewFromObjectWithOpts(data, inmem.OptReturnASTValuesOnRead(true))
+	out := make([]rego.PreparedEvalQuery, len(queries))
+	for i, query := range queries {
+		options := append([]func(*rego.Rego){
+			rego.Query(query), rego.StrictBuiltinErrors(true), rego.Compiler(compiler), rego.Store(store),
+		}, more...)
+		if out[i], err = rego.New(options...).PrepareForEval(ctx); err != nil {
+			return nil, "", fmt.Errorf("consent: policies: %w", err)
+		}
+	}
+	return out, revision, nil
 }
 
 // interned holds the terms that every question is built of.
 type interned struct {
-	kind, action, typ, attested, named, known, herself, now, permits, denies, contexts, index, rights, actions *ast.Term
-	kinds                                                                                                      [gateway.Compliance + 1]*ast.Term
-	texts                                                                                                      map[string]*ast.Term
+	kind, action, typ, attested, named, known, herself *ast.Term
+	now, permits, denies, index                        *ast.Term
+	kinds                                              [gateway.Compliance + 1]*ast.Term
 }
 
 func newInterned() *interned {
@@ -53,28 +56,14 @@ func newInterned() *interned {
 		kind: ast.StringTerm("kind"), action: ast.StringTerm("action"), typ: ast.StringTerm("type"),
 		attested: ast.StringTerm("attested"), named: ast.StringTerm("named"), known: ast.StringTerm("known"),
 		herself: ast.StringTerm("herself"), now: ast.StringTerm("now"), permits: ast.StringTerm("permits"),
-		denies: ast.StringTerm("denies"), contexts: ast.StringTerm("contexts"),
-		index: ast.StringTerm("index"), rights: ast.StringTerm("rights"), actions: ast.StringTerm("actions"), texts: map[string]*ast.Term{},
+		denies: ast.StringTerm("denies"), index: ast.StringTerm("index"),
 	}
 	for k, name := range map[gateway.Kind]string{
 		gateway.Nobody: "nobody", gateway.Machine: "machine", gateway.Person: "person",
 		gateway.Patient: "patient", gateway.Operator: "operator", gateway.Compliance: "compliance"} {
 		t.kinds[k] = ast.StringTerm(name)
 	}
-	for _, s := range []gateway.Action{gateway.ReadAction, gateway.MessageAction, gateway.WriteAction, ""} {
-		t.texts[string(s)] = ast.StringTerm(string(s))
-	}
-	for _, p := range []gateway.Purpose{gateway.Treat, gateway.EmergencyTreat, gateway.Coordinate, gateway.BreakTheGlass, untold} {
-		t.texts[string(p)] = ast.StringTerm(string(p))
-	}
 	return t
-}
-
-func (t *interned) text(s string) *ast.Term {
-	if term, ok := t.texts[s]; ok {
-		return term
-	}
-	return ast.StringTerm(s)
 }
 
 // kindOf names the kind of actor; one that does not exist is nobody.
@@ -85,61 +74,29 @@ func (t *interned) kindOf(k gateway.Kind) *ast.Term {
 	return t.kinds[k]
 }
 
-func (t *interned) list(keys []gateway.Recipient) *ast.Term {
-	terms := make([]*ast.Term, 0, len(keys)+1)
+// named gives the names under which the index may hold grants for a receiver with these keys who
+// asks for the purpose.
+func named(keys []gateway.Recipient, purpose gateway.Purpose) *ast.Term {
+	terms := make([]*ast.Term, 0, 2*len(keys))
 	for _, k := range keys {
-		terms = append(terms, ast.StringTerm(string(k)))
+		terms = append(terms, ast.StringTerm(cellName(string(purpose), string(k))), ast.StringTerm(cellName(anyParty, string(k))))
 	}
-	return ast.ArrayTerm(terms...)
+	return settled(terms)
 }
 
-// contextsOf is a purpose, and "*" under which the index keeps what concerns any.
-func (t *interned) contextsOf(purpose string) *ast.Term {
-	return ast.ArrayTerm(ast.StringTerm(purpose), ast.StringTerm(anyParty))
+// cellName names what a purpose and a receiver find. "*" stands for any of either; a purpose holds
+// no space, so that no two pairs have one name.
+func cellName(purpose, receiver string) string { return purpose + " " + receiver }
+
+// settled makes a set that evaluations may share. A set is sorted when it is first listed, while
+// another evaluation may be taking elements from it: it is listed here, before anybody has it.
+func settled(terms []*ast.Term) *ast.Term {
+	s := ast.NewSet(terms...)
+	s.Slice()
+	return ast.NewTerm(s)
 }
 
 func itoa64(n int64) string { return strconv.FormatInt(n, 10) }
 
 // literal leaves Rego's document as it is: turning it into JSON values costs more than reading it.
 func literal(t *ast.Term, _ *rego.EvalContext) (any, error) { return t, nil }
-
-// resultReader reads Rego's document strictly: what is missing or of another kind is an error.
-type resultReader struct {
-	m   ast.Object
-	err error
-}
-
-// each calls f for every element of a set.
-func (r *resultReader) each(name *ast.Term, f func(*ast.Term)) {
-	v := r.m.Get(name)
-	if v == nil {
-		r.fail(name)
-		return
-	}
-	set, ok := v.Value.(ast.Set)
-	if !ok {
-		r.fail(name)
-		return
-	}
-	set.Foreach(f)
-}
-
-// numbers adds the numbers of a set, each below limit, to a list.
-func (r *resultReader) numbers(name *ast.Term, limit int, out []int) []int {
-	r.each(name, func(t *ast.Term) {
-		n, ok := t.Value.(ast.Number)
-		i, whole := n.Int()
-		if !ok || !whole || i < 0 || i >= limit {
-			r.fail(name)
-			return
-		}
-		out = append(out, i)
-	})
-	return out
-}
-
-func (r *resultReader) fail(name *ast.Term) {
-	if r.err == nil {
-		r.err = fmt.Errorf("consent: answer lacks %v", name)
-	}
-}

@@ -4,10 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 
+	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/rego"
 	"github.com/open-policy-agent/opa/v1/storage/inmem"
 
@@ -107,10 +109,9 @@ func containsName(list []string, name string) bool {
 	return false
 }
 
-// The same for `scope`: with a deny in the index, no damage to a field makes it go while the permit
-// stays. Whole entries of the index are data, not fields.
-func TestDamagedQuestionNeverPermits(t *testing.T) {
-	t.Parallel()
+// prepared is one rule of `scope`.
+func prepared(t *testing.T, rule string) rego.PreparedEvalQuery {
+	t.Helper()
 	modules, err := policies.Modules(false)
 	if err != nil {
 		t.Fatal(err)
@@ -119,7 +120,7 @@ func TestDamagedQuestionNeverPermits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	options := []func(*rego.Rego){rego.Query("data.sluse.scope.decision"), rego.Store(inmem.NewFromObject(data))}
+	options := []func(*rego.Rego){rego.Query("data.sluse.scope." + rule), rego.Store(inmem.NewFromObject(data))}
 	for name, source := range modules {
 		options = append(options, rego.Module(name, source))
 	}
@@ -127,38 +128,99 @@ func TestDamagedQuestionNeverPermits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	input := map[string]any{
-		"kind": "person", "action": "read", "type": "", "attested": true, "named": true, "known": true, "herself": false,
-		"now": 50.0, "permits": []any{"p:1"}, "denies": []any{"p:1", "*"}, "contexts": []any{"TREAT", "*"},
-		"index": map[string]any{"from": 0.0, "until": 100.0,
-			"permit": map[string]any{"p:1": map[string]any{"*": 1.0}},
-			"deny":   map[string]any{"*": map[string]any{"TREAT": 2.0}}},
+	return query
+}
+
+// sets gives a document as the Decider does: its lists, damaged or not, are sets.
+func sets(v any) *ast.Term {
+	switch v := v.(type) {
+	case []any:
+		s := ast.NewSet()
+		for _, e := range v {
+			s.Add(sets(e))
+		}
+		return ast.NewTerm(s)
+	case map[string]any:
+		o := ast.NewObject()
+		for k, e := range v {
+			o.Insert(ast.StringTerm(k), sets(e))
+		}
+		return ast.NewTerm(o)
 	}
-	ask := func() (permits, denies int) {
-		rs, err := query.Eval(context.Background(), rego.EvalInput(input))
+	return ast.NewTerm(ast.MustInterfaceToValue(v))
+}
+
+// The same for `scope`: with a deny in the index, damage to any field takes the permit away. Whole
+// entries of the index are data, not fields.
+func TestDamagedQuestionNeverPermits(t *testing.T) {
+	t.Parallel()
+	query := prepared(t, "across")
+	input := map[string]any{
+		"now": 50.0, "permits": []any{"TREAT p:1", "* p:1"}, "denies": []any{"TREAT p:1", "* p:1", "TREAT *", "* *"},
+		"index": map[string]any{"from": 0.0, "until": 100.0, "permit": []any{"* p:1"}, "deny": []any{"TREAT *"}},
+	}
+	ask := func(input ast.Value) (permits, denies int) {
+		rs, err := query.Eval(context.Background(), rego.EvalParsedInput(input))
 		if err != nil || len(rs) != 1 {
 			return 0, 0
 		}
-		d := rs[0].Expressions[0].Value.(map[string]any)
-		if len(d["actions"].([]any)) == 0 {
-			return 0, 0
-		}
-		return len(d["permits"].([]any)), len(d["denies"].([]any))
+		a := rs[0].Expressions[0].Value.([]any)
+		return len(a[0].([]any)), len(a[1].([]any))
 	}
-	if p, d := ask(); p != 1 || d != 1 {
+	if p, d := ask(sets(input).Value); p != 1 || d != 1 {
 		t.Fatalf("whole question: %d permits, %d denies", p, d)
 	}
 	tried := 0
 	mutate("input", input, func(path string) {
-		if strings.HasPrefix(path, "input.index.deny.") {
-			return
-		}
 		tried++
-		if p, d := ask(); p > 0 && d == 0 {
-			t.Errorf("permits without its deny: %s", path)
+		if p, _ := ask(sets(input).Value); p > 0 {
+			t.Errorf("permits with %s", path)
+		}
+		if p, _ := ask(ast.MustInterfaceToValue(input)); p > 0 {
+			t.Errorf("permits with %s, lists for sets", path)
 		}
 	})
-	if tried < 60 {
+	if tried < 40 {
 		t.Errorf("only %d damaged questions tried", tried)
+	}
+}
+
+// No damage to a field of any kind of question gives a right that the whole question had not.
+func TestDamagedQuestionGainsNoRight(t *testing.T) {
+	t.Parallel()
+	query := prepared(t, "rights")
+	ask := func(input map[string]any) []any {
+		rs, err := query.Eval(context.Background(), rego.EvalParsedInput(ast.MustInterfaceToValue(input)))
+		if err != nil || len(rs) != 1 {
+			return nil
+		}
+		return rs[0].Expressions[0].Value.([]any)
+	}
+	tried, given := 0, 0
+	for n := range 16 {
+		for _, kind := range []string{"nobody", "machine", "person", "patient", "operator", "compliance"} {
+			for _, action := range []string{"read", "message", "notify", "write", "admin"} {
+				for _, typ := range []string{"", "Consent", "AuditEvent"} {
+					if (typ == "") == (action == "write") {
+						continue
+					}
+					input := map[string]any{"kind": kind, "action": action, "type": typ,
+						"attested": n&1 > 0, "named": n&2 > 0, "known": n&4 > 0, "herself": n&8 > 0}
+					whole := ask(input)
+					given += len(whole)
+					mutate("input", input, func(path string) {
+						tried++
+						for _, right := range ask(input) {
+							if !slices.Contains(whole, right) {
+								t.Errorf("%v gives %v when %s", input, right, path)
+							}
+						}
+					})
+				}
+			}
+		}
+	}
+	if tried < 5000 || given < 200 {
+		t.Errorf("only %d damaged questions tried, %d rights", tried, given)
 	}
 }

@@ -49,7 +49,18 @@ func (b *builder) spread(g gateway.Grant, to []slice, period span, custodians ga
 	}
 }
 
-// emit adds a grant. A permit is split where read rests on fewer custodians than the rest (only
+// boundActions are those that a party does not gain by registering a samtykke itself: it reads, and
+// is told of changes, where the custodian does nothing of its own.
+func boundActions(of gateway.Set[gateway.Action]) (bound []gateway.Action) {
+	for _, a := range []gateway.Action{gateway.ReadAction, gateway.NotifyAction} {
+		if of.Has(a) {
+			bound = append(bound, a)
+		}
+	}
+	return bound
+}
+
+// emit adds a grant. A permit is split where read and notify rest on fewer custodians than the rest (only
 // the registering party's own, until the custodian or the patient confirms), and gets a companion
 // that covers the mere fact of being known, whatever it limits otherwise.
 func (b *builder) emit(g gateway.Grant, to gateway.Set[gateway.Recipient], s span, custodians gateway.Set[gateway.HERID]) {
@@ -64,15 +75,15 @@ func (b *builder) emit(g gateway.Grant, to gateway.Set[gateway.Recipient], s spa
 		}
 		return
 	}
-	if !b.patient && g.Actions.Has(gateway.ReadAction) && !slices.Equal(custodians.Of, []gateway.HERID{b.registrar.ID}) {
+	if bound := boundActions(g.Actions); !b.patient && len(bound) > 0 && !slices.Equal(custodians.Of, []gateway.HERID{b.registrar.ID}) {
 		own := g
-		own.Actions = gateway.Only(gateway.ReadAction)
+		own.Actions = gateway.Only(bound...)
 		own.Custodians = gateway.Only(b.registrar.ID)
 		if custodians.Has(b.registrar.ID) {
 			b.companion(own)
 		}
 		g.Actions = gateway.Only(slices.DeleteFunc(slices.Clone(g.Actions.Of),
-			func(a gateway.Action) bool { return a == gateway.ReadAction })...)
+			func(a gateway.Action) bool { return slices.Contains(bound, a) })...)
 		if len(g.Actions.Of) == 0 {
 			return
 		}

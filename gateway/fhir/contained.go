@@ -120,6 +120,10 @@ func (c *checker) reference(v *Value, s *slot) {
 			return
 		}
 	}
+	if said := v.member("type"); said != nil && cutType(said.text) != target && target != "" {
+		c.add(said, CodeReferenceType, IssueValue, safeName(cutType(said.text)), safeName(target))
+		return
+	}
 	if s.targets != nil && !slices.Contains(s.targets, target) {
 		c.add(r, CodeReferenceTarget, IssueValue, safeName(target), strings.Join(s.targets, ", "))
 	}

@@ -1,74 +1,188 @@
 package fhir
 
-import "time"
+import (
+	"strings"
+	"time"
+)
+
+// IndexForm tells the further forms under which one element is found apart.
+type IndexForm uint8
+
+const (
+	// PlainForm is the value itself.
+	PlainForm IndexForm = iota
+	// TextForm is what :text of a token looks at, in Text and Folded: CodeableConcept.text,
+	// Coding.display, Identifier.type.text (R4 search.html#token).
+	TextForm
+	// IdentifierForm is what :identifier of a reference looks at: System and Code of
+	// Reference.identifier.
+	IdentifierForm
+)
 
 // IndexValue is one searchable value of a resource.
 type IndexValue struct {
+	// Key names the place within the type, as SearchParameter.Keys does; Bits has the Ordinal of each
+	// parameter that the value is of. Index sets both.
+	Key  string
+	Bits uint64
+	// Param is the name of a parameter; Extract sets it, Index does not.
 	Param string
 	Kind  ParamType
+	Form  IndexForm
 	// System and Code are those of a token. A code element carries the system of its required
-	// value set. For a reference Code is "Type/id" without version, or the URL when it is absolute;
-	// for a uri it is the uri.
+	// value set. For a reference Code is "Type/id" without version, or the URL when it is absolute
+	// or canonical; for a uri it is the uri.
 	System, Code string
-	// Text is a string as it is written.
-	Text string
+	// Version is that of a versioned reference or canonical, "" when it has none.
+	Version string
+	// Target is the type that a reference points at, as far as it can be told.
+	Target Type
+	// Above lists what :below finds the value by besides itself: the codes that its code system
+	// places above it, the URLs that its URL lies under.
+	Above []string
+	// Text is a string as it is written, Folded the form in which strings are compared.
+	Text, Folded string
 	// Low and High are the half-open interval of a date by its precision, Europe/Oslo where it
 	// has no zone. A period without start has a zero Low, one without end has High = Endless.
 	Low, High time.Time
+	// Amount is the value of a number or quantity.
+	Amount *Amount
+	// Tuple holds the values of a composite, in the order of its components.
+	Tuple []IndexValue
+	// Mask holds the labels of the labelled parts that the value lies in, 0 outside all of them:
+	// set by MarkParts.
+	Mask uint64
 	// Path is the place, "CarePlan.activity[2].detail.code", so that values inside labelled
-	// parts can be told apart.
+	// parts can be told apart; Extract sets it, Index does not.
 	Path string
+
+	at *Value
 }
 
 // Endless is the High of a period that has no end.
 var Endless = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
 
-// Extract gives the searchable values of a resource by the plans of its type: nothing for
-// _id and _lastUpdated, which the store promotes itself, nor for types that are not served. The
-// resource is taken as it is: what is not of the form that its type asks for gives no value.
-func Extract(r *Resource) []IndexValue {
-	plans := searches().plans[r.kind]
-	if len(plans) == 0 {
+// Index gives every searchable value of a resource by the plans of its type: nothing for _id and
+// _lastUpdated, which the store promotes itself, nor for types that are not searchable. The
+// resource is taken as it is: what is not of the form that its type asks for gives no value. The
+// order is that of the document.
+func Index(r *Resource) []IndexValue {
+	plan := searches().plans[r.kind]
+	if plan == nil {
 		return nil
 	}
-	x := extractor{out: make([]IndexValue, 0, 16)}
-	for i := range plans {
-		x.param = &plans[i].param
-		for j := range plans[i].paths {
-			x.path = &plans[i].paths[j]
-			x.walk(r.root, x.path.steps)
-		}
+	x := extractor{out: make([]IndexValue, 0, 48)}
+	x.visit(r.root, plan)
+	return x.out
+}
+
+// Extract is Index for the parameters of SearchParams, each value with its Path.
+func Extract(r *Resource) []IndexValue {
+	plan := searches().chosen[r.kind]
+	if plan == nil {
+		return nil
+	}
+	x := extractor{out: make([]IndexValue, 0, 16), plain: true}
+	x.visit(r.root, plan)
+	for i := range x.out {
+		x.out[i].Path = x.out[i].at.Expression()
 	}
 	return x.out
 }
 
-type extractor struct {
-	out   []IndexValue
-	param *SearchParam
-	path  *path
+// Part is a labelled part of a resource: its place and the mask of its labels.
+type Part struct {
+	Path string
+	Mask uint64
 }
 
-// walk follows the steps into objects and arrays.
-func (x *extractor) walk(v *Value, steps []string) {
-	if v == nil {
+// MarkParts sets the Mask of each value: the labels of every part of the resource that holds it. A
+// part that is not found in the resource is taken to hold every value, and a value of another
+// Resource, be it of the same bytes, to lie in every part: nothing of a part is ever matched by a
+// search that its labels forbid.
+func MarkParts(r *Resource, values []IndexValue, parts []Part) {
+	if len(parts) == 0 {
 		return
 	}
+	masks := make(map[*Value]uint64, len(parts))
+	var everywhere, all uint64
+	for _, p := range parts {
+		all |= p.Mask
+		if v := r.At(p.Path); v != nil {
+			masks[v] |= p.Mask
+		} else {
+			everywhere |= p.Mask
+		}
+	}
+	for i := range values {
+		if v := &values[i]; v.at == nil || v.at.doc != r.root.doc {
+			v.Mask = all
+			continue
+		}
+		mark(&values[i], masks, everywhere)
+	}
+}
+
+func mark(v *IndexValue, masks map[*Value]uint64, mask uint64) {
+	for at := v.at; at != nil; at = at.parent {
+		mask |= masks[at]
+	}
+	for i := range v.Tuple {
+		mark(&v.Tuple[i], masks, 0)
+		mask |= v.Tuple[i].Mask
+	}
+	v.Mask = mask
+}
+
+type extractor struct {
+	out   []IndexValue
+	take  *planTake
+	plain bool // only PlainForm
+}
+
+// visit takes the values of a place and goes on into objects and arrays.
+func (x *extractor) visit(v *Value, n *planNode) {
 	if v.kind == Array {
 		for _, item := range v.items {
-			x.walk(item, steps)
+			x.visit(item, n)
 		}
 		return
 	}
-	if len(steps) > 0 {
-		if v.kind == Object {
-			x.walk(v.member(steps[0]), steps[1:])
+	for i := range n.takes {
+		x.take = &n.takes[i]
+		x.value(v)
+	}
+	for i := range n.guarded {
+		if n.guarded[i].holds(v) {
+			x.visit(v, n.guarded[i].to)
 		}
+	}
+	if v.kind != Object || n.next == nil {
 		return
 	}
-	if w := x.path.where; w != "" && v.Get("system").Text() != w {
-		return
+	for i := range v.members {
+		if next := n.next[v.members[i].Name]; next != nil {
+			x.visit(v.members[i].Value, next)
+		}
 	}
-	switch x.param.Type {
+}
+
+func (x *extractor) value(v *Value) {
+	switch {
+	case x.take.parts != nil:
+		x.tuple(v)
+	case x.take.truth:
+		if v.kind != Bool || v.text == "true" {
+			x.code(v, systemBoolean, "true")
+		}
+	case x.take.key == "id" || x.take.key == "meta.lastUpdated":
+	default:
+		x.simple(v)
+	}
+}
+
+func (x *extractor) simple(v *Value) {
+	switch x.take.kind {
 	case Token:
 		x.token(v)
 	case ReferenceParam:
@@ -81,91 +195,175 @@ func (x *extractor) walk(v *Value, steps []string) {
 		}
 	case Uri:
 		if v.kind == String {
-			x.add(v, IndexValue{Code: v.text})
+			x.add(v, IndexValue{Code: v.text, Above: x.urlsAbove(v.text)})
+		}
+	case NumberParam:
+		if a, ok := numberAmount(v, x.take.leaf); ok {
+			x.add(v, IndexValue{Amount: a})
+		}
+	case Quantity:
+		if a, ok := quantityAmount(v, x.take.leaf); ok {
+			x.add(v, IndexValue{Amount: a, System: a.System, Code: a.Code})
 		}
 	}
 }
 
-// add records a value found at v.
+// add records a value found at v, for the parameters whose references it fits.
 func (x *extractor) add(v *Value, value IndexValue) {
-	value.Param, value.Kind, value.Path = x.param.Name, x.param.Type, v.Expression()
-	x.out = append(x.out, value)
+	value.Kind, value.at = x.take.kind, v
+	for i := range x.take.users {
+		u := &x.take.users[i]
+		if u.target != "" && u.target != value.Target {
+			continue
+		}
+		if x.plain {
+			value.Param = u.param.Name
+			x.out = append(x.out, value)
+			continue
+		}
+		value.Bits |= 1 << u.param.Ordinal
+	}
+	if value.Bits != 0 {
+		value.Key = x.take.key
+		x.out = append(x.out, value)
+	}
 }
 
+// maxTuples bounds the combinations that one element gives a composite.
+const maxTuples = 64
+
+// tuple combines the values that the parts of a composite have in one element.
+func (x *extractor) tuple(v *Value) {
+	take := x.take
+	tuples := [][]IndexValue{nil}
+	for _, part := range take.parts {
+		inner := extractor{plain: true}
+		inner.visit(v, part.node)
+		var longer [][]IndexValue
+		for _, head := range tuples {
+			for _, one := range inner.out {
+				longer = append(longer, append(head[:len(head):len(head)], one))
+			}
+		}
+		if tuples = longer; len(tuples) > maxTuples {
+			tuples = tuples[:maxTuples]
+		}
+	}
+	for _, t := range tuples {
+		x.add(v, IndexValue{Tuple: t})
+	}
+}
+
+// systemBoolean is the code system of true and false (R4 search.html#token).
+const systemBoolean = "http://terminology.hl7.org/CodeSystem/special-values"
+
 func (x *extractor) token(v *Value) {
-	switch x.path.leaf {
+	switch x.take.leaf {
 	case "CodeableConcept":
 		for _, c := range v.Get("coding").Items() {
 			x.code(v, c.Get("system").Text(), c.Get("code").Text())
+			x.tokenText(v, c.Get("display"))
 		}
+		x.tokenText(v, v.Get("text"))
 	case "Coding":
 		x.code(v, v.Get("system").Text(), v.Get("code").Text())
+		x.tokenText(v, v.Get("display"))
 	case "Identifier":
 		x.code(v, v.Get("system").Text(), v.Get("value").Text())
+		x.tokenText(v, v.Get("type", "text"))
 	case "ContactPoint":
 		x.code(v, "", v.Get("value").Text())
 	case "boolean":
-		x.code(v, "http://terminology.hl7.org/CodeSystem/special-values", v.Text())
+		x.code(v, systemBoolean, v.Text())
 	default:
-		x.code(v, x.path.system, v.Text())
+		x.code(v, x.take.system, v.Text())
 	}
 }
 
 func (x *extractor) code(v *Value, system, code string) {
-	if code != "" {
-		x.add(v, IndexValue{System: system, Code: code})
+	if code == "" {
+		return
+	}
+	value := IndexValue{System: system, Code: code}
+	if !x.plain {
+		value.Above = codesAbove(system, code)
+	}
+	x.add(v, value)
+}
+
+func (x *extractor) tokenText(v, text *Value) {
+	if !x.plain && text.Kind() == String && text.text != "" {
+		x.add(v, IndexValue{Form: TextForm, Text: text.text, Folded: Fold(text.text)})
 	}
 }
 
 func (x *extractor) reference(v *Value) {
-	if x.path.leaf != "Reference" { // canonical, uri
-		x.code(v, "", v.Text())
+	if x.take.leaf != "Reference" { // canonical, uri
+		url, version, _ := strings.Cut(v.Text(), "|")
+		if x.plain {
+			url, version = v.Text(), ""
+		}
+		if url != "" {
+			x.add(v, IndexValue{Code: url, Version: version})
+		}
 		return
+	}
+	if !x.plain {
+		x.identifier(v, v.Get("identifier"))
 	}
 	text := v.Get("reference").Text()
 	if ref, ok := parseReference(text); ok {
-		if x.path.target == "" || x.path.target == ref.Type {
-			ref.Version = ""
-			x.add(v, IndexValue{Code: ref.String()})
-		}
+		version := ref.Version
+		ref.Version = ""
+		x.add(v, IndexValue{Code: ref.String(), Version: version, Target: ref.Type})
 		return
 	}
-	if !absolute(text) {
-		return
-	}
-	if t := x.path.target; t == "" || t == Type(urlType(text, tables())) {
-		x.add(v, IndexValue{Code: text})
+	if absolute(text) {
+		x.add(v, IndexValue{Code: text, Target: Type(urlType(text, tables()))})
 	}
 }
 
-// nameParts are the members of HumanName and Address that a string parameter looks at.
-var nameParts = map[string][]string{
-	"HumanName": {"text", "family", "given", "prefix", "suffix"},
-	"Address":   {"text", "line", "city", "district", "state", "postalCode", "country"},
+// identifier records a logical reference. What it points at is told by the literal reference beside
+// it or by Reference.type.
+func (x *extractor) identifier(v, id *Value) {
+	value := id.Get("value").Text()
+	if value == "" {
+		return
+	}
+	target := Type(v.Get("type").Text())
+	if ref, ok := parseReference(v.Get("reference").Text()); ok {
+		target = ref.Type
+	}
+	x.add(v, IndexValue{Form: IdentifierForm, System: id.Get("system").Text(), Code: value, Target: target})
 }
 
 func (x *extractor) text(v *Value) {
-	parts := nameParts[x.path.leaf]
-	if parts == nil {
-		x.string(v)
+	if x.take.leaf == "CodeableConcept" {
+		x.string(v.Get("text"))
+		for _, c := range v.Get("coding").Items() {
+			x.string(c.Get("display"))
+		}
 		return
 	}
-	for _, name := range parts {
-		part := v.Get(name)
-		if part.Kind() == Array {
-			for _, item := range part.items {
-				x.string(item)
-			}
-			continue
-		}
-		x.string(part)
-	}
+	x.string(v)
 }
 
 func (x *extractor) string(v *Value) {
-	if v.Kind() == String && v.text != "" {
-		x.add(v, IndexValue{Text: v.text})
+	if v.Kind() != String || v.text == "" {
+		return
 	}
+	value := IndexValue{Text: v.text}
+	if !x.plain {
+		value.Folded = Fold(v.text)
+	}
+	x.add(v, value)
+}
+
+func (x *extractor) urlsAbove(url string) []string {
+	if x.plain {
+		return nil
+	}
+	return urlsAbove(url)
 }
 
 // interval gives the time that a date, dateTime, instant, Period or Timing covers.

@@ -161,3 +161,43 @@ func ValidOrgnr(s string) bool {
 	}
 	return sum%11 == 0
 }
+
+// Synthetic reports whether a valid fødselsnummer or D-nummer is one of a test population, never
+// given to a person: month + 80 (Skatteetaten, Tenor) or month + 65 (NHN). An installation with real
+// patients refuses them.
+func Synthetic(s string) bool { return ValidNIN(s) && s[2] >= '6' }
+
+// ValidFHN reports whether s has the form of a felles hjelpenummer (NHN): eleven digits, the first 8
+// or 9, which no day of a fødselsnummer or D-nummer begins with.
+func ValidFHN(s string) bool { return len(s) == 11 && allDigits(s) && s[0] >= '8' }
+
+// ValidHNR reports whether s has the form of a local H-nummer: a date with month + 40 and five more
+// digits, whose check digits not every system that gave them followed. It tells nothing without the organization that
+// gave it.
+func ValidHNR(s string) bool {
+	if len(s) != 11 || !allDigits(s) {
+		return false
+	}
+	day, month := int(s[0]-'0')*10+int(s[1]-'0'), int(s[2]-'0')*10+int(s[3]-'0')
+	if day > 40 {
+		day -= 40 // a D-number that is an H-number as well
+	}
+	return day >= 1 && day <= 31 && month >= 41 && month <= 52
+}
+
+// ValidHPR reports whether s has the form of an HPR-nummer: one to nine digits, no zero first. It
+// has no check digit.
+func ValidHPR(s string) bool { return len(s) >= 1 && len(s) <= 9 && allDigits(s) && s[0] != '0' }
+
+// ValidHER reports whether s has the form of a HER-id or RESH-id: one to ten digits, no zero first.
+// Neither has a check digit.
+func ValidHER(s string) bool { return len(s) >= 1 && len(s) <= 10 && allDigits(s) && s[0] != '0' }
+
+func allDigits(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if !isDigit(s[i]) {
+			return false
+		}
+	}
+	return s != ""
+}

@@ -69,6 +69,9 @@ func newIssue(code string, t IssueType, args ...string) Issue {
 func (i Issue) Text(lang string) string {
 	t, ok := issueTexts[i.Code]
 	if !ok {
+		t, ok = queryTexts[i.Code]
+	}
+	if !ok {
 		return i.Code
 	}
 	pattern := t.in(lang)

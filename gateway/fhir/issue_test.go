@@ -135,3 +135,55 @@ func TestOperationOutcome(t *testing.T) {
 		}
 	}
 }
+
+// TestNoCodeIsUnused: every Code… constant of the package is given by something in it.
+func TestNoCodeIsUnused(t *testing.T) {
+	t.Parallel()
+	files, err := fs.Glob(os.DirFS("."), "*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	declared, used := map[string]bool{}, map[string]bool{}
+	for _, name := range files {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.ValueSpec:
+				for _, ident := range n.Names {
+					if strings.HasPrefix(ident.Name, "Code") && len(n.Values) > 0 {
+						declared[ident.Name] = true
+					}
+				}
+				if len(n.Names) == 1 && strings.HasSuffix(n.Names[0].Name, "Texts") {
+					return false // the table of texts is no use
+				}
+				for _, v := range n.Values {
+					ast.Inspect(v, func(n ast.Node) bool {
+						if ident, ok := n.(*ast.Ident); ok {
+							used[ident.Name] = true
+						}
+						return true
+					})
+				}
+				return false
+			case *ast.Ident:
+				used[n.Name] = true
+			}
+			return true
+		})
+	}
+	if len(declared) < 80 {
+		t.Fatalf("%d codes", len(declared))
+	}
+	for name := range declared {
+		if !used[name] {
+			t.Errorf("%s is given by nothing", name)
+		}
+	}
+}

@@ -26,7 +26,7 @@ var narrativeAttributes = func() map[string]bool {
 }()
 
 // validNarrative reports whether s is one well-formed <div> of the XHTML that R4 allows in a
-// narrative (txt-1) with some content (txt-2).
+// narrative (txt-1) with some content (txt-2), so that it may stand in an XML document too.
 func validNarrative(s string) bool {
 	var open []string
 	content, closed := false, false
@@ -83,7 +83,11 @@ func validNarrative(s string) bool {
 			closed = true
 		}
 	}
-	return closed && content
+	if !closed || !content {
+		return false
+	}
+	_, ok := xhtmlOf(s)
+	return ok
 }
 
 // tagEnd gives the offset of the ">" that ends the tag at the start of s, -1 when there is none.

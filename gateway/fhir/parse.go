@@ -16,6 +16,20 @@ type Limits struct {
 	Nodes int
 }
 
+// orDefaults fills the zero fields.
+func (l Limits) orDefaults() Limits {
+	if l.Bytes <= 0 {
+		l.Bytes = DefaultBytes
+	}
+	if l.Depth <= 0 {
+		l.Depth = 100
+	}
+	if l.Nodes <= 0 {
+		l.Nodes = max(l.Bytes/16, 4096)
+	}
+	return l
+}
+
 // DefaultBytes is the size limit of a resource that Parse applies, in bytes.
 const DefaultBytes = 2 << 20
 
@@ -28,19 +42,26 @@ const maxParseIssues = 20
 // document is the source that the values point into.
 type document struct {
 	body    []byte
-	decoded int // strings that had to be decoded
+	decoded int       // strings that had to be decoded
+	source  []byte    // the XML that body was made from; nil when it came as JSON
+	marks   []xmlMark // where in source each part of body comes from
 }
 
-// position gives line and column of an offset, both from 1, the column in characters.
+// position gives line and column of an offset, both from 1, the column in characters: those in
+// the bytes that were received.
 func (d *document) position(offset int) (line, col int) {
-	offset = min(offset, len(d.body))
+	received := d.body
+	if d.source != nil {
+		received, offset = d.source, origin(d.marks, offset)
+	}
+	offset = min(offset, len(received))
 	line, start := 1, 0
 	for i := 0; i < offset; i++ {
-		if d.body[i] == '\n' {
+		if received[i] == '\n' {
 			line, start = line+1, i+1
 		}
 	}
-	return line, utf8.RuneCount(d.body[start:offset]) + 1
+	return line, utf8.RuneCount(received[start:offset]) + 1
 }
 
 // scanner reads one document in one pass into slabs of nodes.
@@ -61,15 +82,7 @@ type scanner struct {
 
 // scan reads body. The error is *Error; the document is valid only when it is nil.
 func scan(body []byte, limits Limits) (*Value, error) {
-	if limits.Bytes <= 0 {
-		limits.Bytes = DefaultBytes
-	}
-	if limits.Depth <= 0 {
-		limits.Depth = 100
-	}
-	if limits.Nodes <= 0 {
-		limits.Nodes = max(limits.Bytes/16, 4096)
-	}
+	limits = limits.orDefaults()
 	s := &scanner{doc: &document{body: body}, limits: limits}
 	if len(body) > limits.Bytes {
 		s.fault(0, CodeParseSize, IssueTooLong, nil, itoa(limits.Bytes))
@@ -512,6 +525,9 @@ func (s *scanner) member(v *Value) bool {
 	}
 	if value.kind == Null {
 		s.fault(int(value.start), CodeParseNull, IssueStructure, value)
+		if len(s.issues) >= maxParseIssues { // each costs a look at all that stands before it
+			return false
+		}
 	}
 	s.fields = append(s.fields, Member{Name: name, Value: value})
 	return true

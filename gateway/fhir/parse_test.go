@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -103,6 +104,20 @@ func TestParseReportsSeveralFaults(t *testing.T) {
 	issues := faults(t, err)
 	if len(issues) != 3 || issues[0].Line != 2 || issues[1].Line != 3 || issues[2].Line != 4 || issues[1].Expression != "Patient.gender" || issues[2].Expression != "Patient.contact[0].name" {
 		t.Errorf("%+v", issues)
+	}
+}
+
+// TestParseStopsAtFaults: faults without end end at the limit, since each costs a look at all that
+// stands before it.
+func TestParseStopsAtFaults(t *testing.T) {
+	t.Parallel()
+	body := []byte(`{"resourceType":"Patient"`)
+	for i := range 50_000 {
+		body = append(append(append(body, `,"a`...), strconv.Itoa(i)...), `":null`...)
+	}
+	_, err := fhir.Parse(append(body, '}'))
+	if issues := faults(t, err); len(issues) != 20 {
+		t.Errorf("%d faults told, want 20", len(issues))
 	}
 }
 

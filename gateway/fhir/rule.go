@@ -17,7 +17,7 @@ var placed = map[string][]string{
 // rules holds the invariants of the data types and of the resource types that Sluse serves, by key.
 var rules = func() map[string]rule {
 	all := map[string]rule{}
-	for _, list := range [][]rule{builtinRules, datatypeRules, resourceRules, questionnaireRules, bundleRules} {
+	for _, list := range [][]rule{builtinRules, datatypeRules, resourceRules, questionnaireRules, bundleRules, profileRules} {
 		for _, r := range list {
 			all[r.key] = r
 		}
@@ -40,14 +40,14 @@ var builtinRules = []rule{
 
 // has reports whether a member or its primitive sibling is present.
 func has(v *Value, name string) bool {
-	return v.member(name) != nil || v.member("_"+name) != nil
+	return v != nil && (v.member(name) != nil || v.member("_"+name) != nil)
 }
 
-// hasAny reports whether one of the members of a choice is present.
+// hasChoice reports whether one of the members of a choice is present.
 func hasChoice(v *Value, base string) bool {
 	for i := range v.members {
 		n := v.members[i].Name
-		if n[0] == '_' {
+		if n != "" && n[0] == '_' {
 			n = n[1:]
 		}
 		if len(n) > len(base) && n[:len(base)] == base && n[len(base)] >= 'A' && n[len(base)] <= 'Z' {

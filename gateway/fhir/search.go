@@ -1,6 +1,8 @@
 package fhir
 
 import (
+	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -48,7 +50,8 @@ type SearchParam struct {
 	Canonical  string // URL of the SearchParameter
 }
 
-// served lists the parameters offered per type, besides _id and _lastUpdated.
+// served lists the parameters that SearchParams and Extract know per type, besides _id and
+// _lastUpdated: the selection of a store that indexes tokens, references, texts and dates only.
 var served = map[Type]string{
 	"AllergyIntolerance":    "clinical-status date identifier patient",
 	"AuditEvent":            "agent date entity outcome patient policy",
@@ -75,49 +78,93 @@ var served = map[Type]string{
 	"Task":                  "authored-on identifier owner patient period status subject",
 }
 
-// registry holds the parameters of each type, sorted by name, and their compiled plans.
-type registry struct {
-	params map[Type][]SearchParam
-	plans  map[Type][]plan
+// further lists the types that are searchable besides those of served.
+var further = []Type{
+	"Appointment", "Composition", "Encounter", "EpisodeOfCare", "Flag", "Group", "List", "Location", "RelatedPerson", "Subscription",
 }
 
-// searches compiles the parameters once.
+// registry holds the parameters of each type, sorted by name, and their compiled plans.
+type registry struct {
+	types  []Type
+	params map[Type][]SearchParam // of served
+	chosen map[Type]*planNode     // the plans of served
+	full   map[Type][]SearchParameter
+	plans  map[Type]*planNode
+	left   []Unadvertised
+}
+
+// searches compiles the parameters once. The definitions are embedded: one that does not compile
+// is a fault of this package, and a test asks for each.
 var searches = sync.OnceValue(func() *registry {
-	r := &registry{params: map[Type][]SearchParam{}, plans: map[Type][]plan{}}
-	defined := map[string]*definitions.SearchParameter{}
+	r := &registry{
+		params: map[Type][]SearchParam{}, chosen: map[Type]*planNode{},
+		full: map[Type][]SearchParameter{}, plans: map[Type]*planNode{},
+	}
+	r.types = append(slices.Collect(maps.Keys(served)), further...)
+	slices.Sort(r.types)
+	defined := map[string][]*definitions.SearchParameter{}
 	list := definitions.R4().SearchParameters
 	for i := range list {
-		defined[list[i].Base+" "+list[i].Code] = &list[i]
+		defined[list[i].Base] = append(defined[list[i].Base], &list[i])
+	}
+	for _, t := range r.types {
+		// those of Resource sort first: "_" comes before every lower-case letter
+		r.compile(t, append(slices.Clone(defined["Resource"]), defined[string(t)]...))
 	}
 	for t, names := range served {
-		for _, name := range append(strings.Fields(names), "_id", "_lastUpdated") {
-			d := defined[string(t)+" "+name]
-			if d == nil {
-				d = defined["Resource "+name]
-			}
-			if d == nil {
-				panic("fhir: no SearchParameter " + string(t) + "." + name) // a constant table: a test asks for each
-			}
-			p := SearchParam{Name: name, Type: paramNames[d.Type], Expression: d.Expression, Canonical: d.URL}
-			for _, target := range d.Targets {
-				p.Targets = append(p.Targets, Type(target))
-			}
-			r.params[t] = append(r.params[t], p)
-			if name[0] != '_' {
-				r.plans[t] = append(r.plans[t], compilePlan(t, p))
-			}
-		}
-		slices.SortFunc(r.params[t], func(a, b SearchParam) int { return strings.Compare(a.Name, b.Name) })
+		r.choose(t, append(strings.Fields(names), "_id", "_lastUpdated"))
 	}
 	return r
 })
 
-// SearchParams lists what the server offers for a type, sorted by name, with _id and
-// _lastUpdated; nil for a type that is not served. The result parameters (_count, _sort …) are
-// no search parameters and the REST layer's affair.
+// compile adds every parameter of a type. The place in R4's list is the parameter's ordinal: that
+// list does not change, and what is added later comes after it.
+func (r *registry) compile(t Type, list []*definitions.SearchParameter) {
+	root := &planNode{}
+	r.plans[t] = root
+	out := make([]SearchParameter, 0, len(list)) // never grows: the plans point into it
+	for i, d := range list {
+		if reason := unadvertised(t, d); reason != "" {
+			r.left = append(r.left, Unadvertised{Type: t, Name: d.Code, Reason: reason})
+			continue
+		}
+		out = append(out, SearchParameter{Base: t, Name: d.Code, Type: paramNames[d.Type], Canonical: d.URL, Expression: d.Expression, Ordinal: i})
+		p := &out[len(out)-1]
+		if err := p.define(root, d, r.types); err != nil {
+			panic(fmt.Sprintf("fhir: search parameter %s.%s: %v", t, p.Name, err))
+		}
+	}
+	r.full[t] = out
+}
+
+// choose compiles the selection of served for a type.
+func (r *registry) choose(t Type, names []string) {
+	root := &planNode{}
+	r.chosen[t] = root
+	structures := tables().structures
+	for i := range r.full[t] {
+		p := &r.full[t][i]
+		if !slices.Contains(names, p.Name) {
+			continue
+		}
+		one := SearchParam{Name: p.Name, Type: p.Type, Expression: p.Expression, Targets: p.named, Canonical: p.Canonical}
+		r.params[t] = append(r.params[t], one)
+		if p.Name[0] == '_' {
+			continue
+		}
+		plan := planner{structures: structures, take: planTake{users: []planUser{{param: p}}, kind: p.Type}}
+		if err := plan.compile(root, structures[string(t)], p.Expression, false); err != nil {
+			panic(fmt.Sprintf("fhir: search parameter %s.%s: %v", t, p.Name, err))
+		}
+	}
+}
+
+// SearchParams lists what a store that knows tokens, references, texts and dates offers for a
+// type, sorted by name, with _id and _lastUpdated; nil for a type that is not served. The result
+// parameters (_count, _sort …) are no search parameters and the REST layer's affair.
 func SearchParams(t Type) []SearchParam { return slices.Clone(searches().params[t]) }
 
-// SearchParamOf gives one parameter of a type.
+// SearchParamOf gives one parameter of SearchParams.
 func SearchParamOf(t Type, name string) (SearchParam, bool) {
 	for _, p := range searches().params[t] {
 		if p.Name == name {

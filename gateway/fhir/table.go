@@ -46,7 +46,7 @@ type slot struct {
 	typ       *structure
 	targets   []string // of a Reference; nil: any
 	reference bool
-	attribute bool // id of an element and url of an extension: no "_" sibling
+	attribute bool // in XML; id of an element and url of an extension: no "_" sibling
 	narrative bool
 }
 
@@ -115,7 +115,7 @@ func (c *compiled) compile(d *definitions.Structure, sets map[string]*codeSet) {
 			}
 			s.slots[name] = &slot{
 				element: e, typ: c.structures[typ], targets: t.Targets, reference: t.Name == "Reference",
-				attribute: base == "id" && !s.resource || d.Name == "Extension" && base == "url",
+				attribute: src.Attribute,
 				narrative: t.Name == "xhtml",
 			}
 		}

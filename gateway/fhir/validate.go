@@ -7,28 +7,135 @@ import (
 // maxIssues is the number of findings that Validate gives at most, the last saying so.
 const maxIssues = 100
 
-// Validate checks the content of a resource against the R4 tables: known elements, cardinality,
-// types, arrays, choices, the form of primitives, required bindings, reference targets, contained
-// resources, extensions, primitive siblings, narrative and the base invariants. Nil means valid
-// (HTTP 422 otherwise). It asks nothing of profiles or other resources.
+// Validate checks the content of a resource as a write does: the R4 tables (known elements,
+// cardinality, types, arrays, choices, the form of primitives, required bindings, reference targets,
+// contained resources, extensions, primitive siblings, narrative and the base invariants), and those
+// of the profiles claimed in meta.profile that Sluse knows. Nil means valid (HTTP 422 otherwise):
+// every finding is an error, and there are at most 100, the last saying so. A claimed
+// profile that Sluse does not know is no error: R4 lets a server accept it
+// (resource.html#profile-tags), and Check warns of it. Other resources are not asked.
 func Validate(r *Resource) []Issue {
 	c := &checker{tables: tables(), root: r.root, bundled: r.kind == "Bundle"}
 	c.resource(r.root, nil)
 	return c.issues
 }
 
+// Mode is what a $validate is to foresee (R4 resource-operation-validate.html, parameter mode).
+type Mode string
+
+// The modes of $validate; the empty one judges the content alone.
+const (
+	ModeContent Mode = ""
+	ModeCreate  Mode = "create"  // fit for a create: an id that would be ignored is mentioned
+	ModeUpdate  Mode = "update"  // fit for an update: the id must be there
+	ModeDelete  Mode = "delete"  // the content does not matter
+	ModeProfile Mode = "profile" // against Options.Profiles, of which there must be one
+)
+
+// Valid reports whether R4 has the mode.
+func (m Mode) Valid() bool {
+	switch m {
+	case ModeContent, ModeCreate, ModeUpdate, ModeDelete, ModeProfile:
+		return true
+	}
+	return false
+}
+
+// Options say what Check asks beyond what a write does.
+type Options struct {
+	// Profiles are canonical URLs that the resource itself is held to, besides those that it claims.
+	// One that Sluse does not know is an error.
+	Profiles []string
+	// Mode is what the check foresees. Defaults to the content alone.
+	Mode Mode
+	// Questionnaire finds the Questionnaire of a QuestionnaireResponse by its canonical URL; its
+	// answers are checked when it is given. Nil from it is a warning. Defaults to asking nothing.
+	Questionnaire func(canonical string) *Resource
+}
+
+// Check gives everything that there is to say about the content of a resource, as $validate answers
+// it: what Validate finds, and warnings and information besides, which stop no write: claimed profiles
+// that are not known, numbers that cannot be what their system says, codes that our own code systems
+// do not have, and elements that change the meaning in a way that nobody here understands. At most 100
+// findings, in the order of the document. Nil means that there is nothing to say.
+func Check(r *Resource, o Options) []Issue {
+	if o.Mode == ModeDelete {
+		return nil
+	}
+	c := &checker{tables: tables(), root: r.root, bundled: r.kind == "Bundle", thorough: true}
+	id := r.root.member("id")
+	switch {
+	case o.Mode == ModeCreate && id != nil:
+		c.find(id, SeverityInformation, CodeIDIgnored, IssueInformational)
+	case o.Mode == ModeUpdate && id == nil:
+		c.addChild(r.root, "id", CodeIDMissing, IssueRequired)
+	case o.Mode == ModeProfile && len(o.Profiles) == 0:
+		c.add(r.root, CodeProfileNone, IssueRequired)
+	}
+	c.asked = o.Profiles
+	c.resource(r.root, nil)
+	if o.Questionnaire != nil && r.kind == "QuestionnaireResponse" {
+		c.answered(r, o.Questionnaire)
+	}
+	return c.issues
+}
+
+// answered checks the answers of a QuestionnaireResponse against the Questionnaire that it names.
+func (c *checker) answered(r *Resource, find func(string) *Resource) {
+	named := r.root.member("questionnaire")
+	if named == nil || named.kind != String {
+		return
+	}
+	q := find(named.text)
+	if q == nil {
+		c.find(named, SeverityWarning, CodeAnswersUnknownForm, IssueNotFound)
+		return
+	}
+	for _, i := range CheckAnswers(q, r) {
+		if c.full() {
+			return
+		}
+		c.issues = append(c.issues, i)
+	}
+}
+
 // checker validates one document.
 type checker struct {
-	tables  *compiled
-	root    *Value
-	bundled bool // a Bundle: conditional references are allowed
-	scope   *scope
-	nested  bool // inside a contained resource
-	issues  []Issue
+	tables   *compiled
+	root     *Value
+	bundled  bool // a Bundle: conditional references are allowed
+	thorough bool // warnings as well
+	scope    *scope
+	nested   bool     // inside a contained resource
+	asked    []string // profiles that the root is held to
+	faults   int      // errors of R4 itself
+	issues   []Issue
+}
+
+// find records a finding of any severity at a value.
+func (c *checker) find(v *Value, severity, code string, t IssueType, args ...string) {
+	if c.full() {
+		return
+	}
+	i := issueAt(v, code, t, args...)
+	i.Severity = severity
+	c.issues = append(c.issues, i)
+}
+
+// findChild records a finding of any severity about a member that is missing from v.
+func (c *checker) findChild(v *Value, name, severity, code string, t IssueType, args ...string) {
+	if c.full() {
+		return
+	}
+	i := issueAt(v, code, t, args...)
+	i.Severity = severity
+	i.Expression += "." + name
+	c.issues = append(c.issues, i)
 }
 
 // add records a finding at a value.
 func (c *checker) add(v *Value, code string, t IssueType, args ...string) {
+	c.faults++
 	if c.full() {
 		return
 	}
@@ -37,6 +144,7 @@ func (c *checker) add(v *Value, code string, t IssueType, args ...string) {
 
 // addChild records a finding about a member that is missing from v.
 func (c *checker) addChild(v *Value, name, code string, t IssueType, args ...string) {
+	c.faults++
 	if c.full() {
 		return
 	}
@@ -73,15 +181,18 @@ func (c *checker) resource(v *Value, parent *scope) {
 		c.add(name, CodeUnknownType, IssueNotSupported)
 		return
 	}
+	before := len(c.issues)
 	if parent != nil {
 		c.contained(v)
 		c.object(v, s)
+		c.profiles(v, s, before)
 		return
 	}
 	outer := c.scope
 	c.scope = newScope(v)
 	c.object(v, s)
 	c.closeScope()
+	c.profiles(v, s, before)
 	c.scope = outer
 }
 
@@ -96,7 +207,7 @@ func (c *checker) object(v *Value, s *structure) {
 		return
 	}
 	var seen [2]uint64
-	before := len(c.issues)
+	before := c.faults
 	for i := range v.members {
 		m := &v.members[i]
 		name := m.Name
@@ -118,6 +229,9 @@ func (c *checker) object(v *Value, s *structure) {
 			c.oneChoice(v, m, name, e)
 		}
 		seen[e.index>>6] |= bit
+		if c.thorough && (name == "modifierExtension" || name == "implicitRules") {
+			c.find(m.Value, SeverityWarning, CodeModifier, IssueNotSupported, name)
+		}
 		if sibling {
 			c.sibling(v, m, name, slot)
 			continue
@@ -129,7 +243,7 @@ func (c *checker) object(v *Value, s *structure) {
 			c.addChild(v, e.name, CodeCardinalityMin, IssueRequired, e.shown, itoa(e.min))
 		}
 	}
-	if len(c.issues) > before {
+	if c.faults > before {
 		return // the rules presume that the elements are of the right form
 	}
 	for i := range s.rules {
@@ -220,13 +334,16 @@ func (c *checker) value(v *Value, s *slot) {
 			c.nested = false
 		}
 	default:
-		before := len(c.issues)
+		before := c.faults
 		c.object(v, t)
-		if len(c.issues) > before {
+		if c.faults > before {
 			return
 		}
 		if s.reference {
 			c.reference(v, s)
+		}
+		if c.thorough {
+			c.thoroughly(v, t)
 		}
 		if s.element.codes != nil {
 			c.binding(v, s.element.codes)
@@ -320,4 +437,22 @@ func (c *checker) binding(v *Value, set *codeSet) {
 // has reports whether system and code of a Coding are in the set.
 func (s *codeSet) has(coding *Value) bool {
 	return s.system[coding.Get("system").Text()][coding.Get("code").Text()]
+}
+
+// thoroughly looks for what is no error of R4 and yet wrong: a number that is not what its system
+// says, a code that an own code system does not have. The national number of a Patient is an error, for a write refuses it.
+func (c *checker) thoroughly(v *Value, t *structure) {
+	switch t.name {
+	case "Identifier":
+		severity := SeverityWarning
+		if holder := v.parent; holder != nil && holder.kind == Array && holder.parent == c.root && c.root.member("resourceType").Text() == "Patient" {
+			severity = SeverityError
+		}
+		c.identifier(v, severity)
+	case "Coding":
+		code := v.member("code")
+		if known := ownCodes()[v.member("system").Text()]; known != nil && code != nil && !known[code.text] {
+			c.find(code, SeverityWarning, CodeUnknownCode, IssueCodeInvalid)
+		}
+	}
 }

@@ -45,6 +45,7 @@ var texts = map[string]text{
 	"consent.patient-not-own":         {"Et samtykke må gjelde en pasient som din egen virksomhet har registrert.", "A consent must be about a patient that your own party has registered."},
 	"consent.team-not-own":            {"Et samtykke kan bare bruke et CareTeam fra egen virksomhet eller fra forvalteren.", "A consent can use only a CareTeam of your own party or of the custodian."},
 	"message.sender-not-own":          {"Avsenderens HER-id tilhører ikke virksomheten i tilgangsbeviset.", "The HER-id of the sender does not belong to the party of the access token."},
+	"consent.dated-ahead":             {"Samtykket er datert fram i tid uten å si når det begynner. Oppgi provision.period.start, eller når det ble gitt.", "The consent is dated in the future and does not say when it begins. State provision.period.start, or when it was given."},
 	"communication.ordered":           {"Meldingen er bestilt sendt: innhold og status kan ikke endres lenger.", "The message is ordered: content and status can no longer be changed."},
 	"communication.category":          {"Denne meldingstypen (kodeverk 8279) kan ikke sendes herfra.", "This type of message (code list 8279) cannot be sent from here."},
 	"communication.answer-to-nothing": {"Et DIALOG_SVAR må svare på noe: inResponseTo må peke på en melding du har sendt eller fått.", "A DIALOG_SVAR must answer something: inResponseTo must point at a message that you have sent or received."},

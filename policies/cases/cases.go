@@ -89,7 +89,7 @@ type Question struct {
 	Practitioner string // HPR number
 	Role         string
 	Purpose      string
-	Action       string // read or message
+	Action       string // read, message or notify
 	Attest       bool   // a care relationship is attested for the patient
 }
 

@@ -2,13 +2,15 @@ package main
 
 import (
 	"bytes"
+	"log"
 	"slices"
 	"strings"
 )
 
 type searchParameter struct {
-	URL, Code, Type, Expression string
-	Base, Target                []string
+	URL, Code, Type, Expression, Description string
+	Base, Target, Comparator                 []string
+	Component                                []struct{ Definition, Expression string }
 }
 
 // writeSearchParameters writes one line per resource type and parameter. Of an expression over
@@ -19,6 +21,10 @@ func writeSearchParameters(out *bytes.Buffer, list []searchParameter, structures
 		if d.Kind == "resource" && !d.Abstract && d.Derivation == "specialization" {
 			concrete[d.Name] = true
 		}
+	}
+	defined := map[string]searchParameter{}
+	for _, p := range list {
+		defined[p.URL] = p
 	}
 	var lines [][]string
 	for _, p := range list {
@@ -33,7 +39,8 @@ func writeSearchParameters(out *bytes.Buffer, list []searchParameter, structures
 			if expression == "" || !concrete[base] && base != "Resource" && base != "DomainResource" {
 				continue
 			}
-			lines = append(lines, []string{"search", base, p.Code, p.Type, expression, targets(p.Target), p.URL})
+			lines = append(lines, []string{"search", base, p.Code, p.Type, expression, targets(p.Target), p.URL,
+				strings.Join(p.Comparator, " "), p.components(defined), p.describe(base)})
 		}
 	}
 	slices.SortFunc(lines, func(a, b []string) int {
@@ -72,4 +79,34 @@ func targets(list []string) string {
 		return "*"
 	}
 	return strings.Join(list, " ")
+}
+
+// components gives the parts of a composite as CODE TYPE EXPRESSION, separated by semicolons.
+// The expression is relative to the elements that the expression of the composite gives.
+func (p searchParameter) components(defined map[string]searchParameter) string {
+	var parts []string
+	for _, c := range p.Component {
+		part, ok := defined[c.Definition]
+		if !ok || c.Expression == "" || strings.Contains(c.Expression, ";") {
+			log.Fatalf("%s: component %s", p.URL, c.Definition)
+		}
+		parts = append(parts, part.Code+" "+part.Type+" "+c.Expression)
+	}
+	return strings.Join(parts, ";")
+}
+
+// describe gives the description on one line: of one that speaks about several types, what it
+// says about this one.
+func (p searchParameter) describe(base string) string {
+	text := strings.Join(strings.Fields(p.Description), " ")
+	if !strings.HasPrefix(text, "Multiple Resources:") {
+		return text
+	}
+	for part := range strings.SplitSeq(text, "* [") {
+		if rest, ok := strings.CutPrefix(part, base+"]("); ok {
+			_, rest, _ = strings.Cut(rest, "): ")
+			return strings.TrimSpace(rest)
+		}
+	}
+	return ""
 }

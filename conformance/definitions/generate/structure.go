@@ -18,6 +18,7 @@ type element struct {
 	Path, Max, ContentReference string
 	Min                         int
 	IsModifier                  bool
+	Representation              []string
 	Type                        []elementType
 	Binding                     *struct {
 		Strength, ValueSet string
@@ -140,6 +141,9 @@ func writeElement(out *bytes.Buffer, d structureDefinition, e element, name stri
 	flags := ""
 	if e.IsModifier {
 		flags = "m"
+	}
+	if slices.Contains(e.Representation, "xmlAttr") {
+		flags += "a"
 	}
 	line(out, "", name, fmt.Sprint(e.Min), e.Max, strings.Join(types, " "), binding, flags)
 }

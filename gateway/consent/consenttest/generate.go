@@ -94,10 +94,10 @@ func (g *Generator) draw(t *rapid.T) cases.Case {
 		Practitioner: pick(t, "hpr", []string{"", "7000001", "7000002", "x"}),
 		Role:         pick(t, "role", []string{"", "lege", "psykolog", "ukjent"}),
 		Purpose:      pick(t, "purpose", []string{"", "TREAT", "ETREAT", "COC", "SNOOP"}),
-		Action:       pick(t, "action", []string{"read", "read", "message"}),
+		Action:       pick(t, "action", []string{"read", "read", "message", "notify"}),
 		Attest:       rapid.IntRange(0, 7).Draw(t, "attest") > 0,
 	}
-	if c.Question.Action == "read" && maybe(t, "sent", 3) {
+	if c.Question.Action != "message" && maybe(t, "sent", 3) {
 		c.Record.Sent = []cases.Sent{{To: pick(t, "sentTo", genParties), Labels: some(t, "sentLabels", genLabels, 3)}}
 	}
 	return c
