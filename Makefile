@@ -10,7 +10,7 @@ LINT_VERSION := v2.15.0
 LINT := .bin/golangci-lint-$(LINT_VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-reference lint bench soak sabotage postgres
+.PHONY: help demo test test-reference lint bench soak sabotage postgres clients
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,7 +19,7 @@ demo: postgres ## run the story on synthetic persons, then serve (ARGS=--once en
 	$(GO) build -o .bin/sluse ./cmd/sluse
 	.bin/sluse demo --log-level=warn $(ARGS)
 
-test: postgres ## vet, then every test that needs nothing outside the repository
+test: postgres clients ## vet, then every test that needs nothing outside the repository
 	$(GO) vet ./...
 	$(GO) test -timeout 30m ./...
 
@@ -37,11 +37,14 @@ bench: postgres ## the budgets beside their floors (BENCH=regexp)
 soak: postgres ## the long tests: kill loop, load, growth
 	.ci/tagged soak -timeout 90m -v
 
-sabotage: postgres ## break every guard in turn and demand a red test
+sabotage: postgres clients ## break every guard in turn and demand a red test
 	$(GO) run ./conformance/sabotage
 
 postgres:
 	@deploy/ensure-postgres
+
+clients:
+	@deploy/ensure-clients
 
 $(LINT): conformance/tools/lint/go.mod
 	cd conformance/tools/lint && $(GO) build -o ../../../$(LINT) github.com/golangci/golangci-lint/v2/cmd/golangci-lint

@@ -44,7 +44,7 @@ func TestHiddenIsAbsent(t *testing.T) {
 	full.hide(t)
 	full.settle(t)
 	empty.settle(t)
-	probes := generate(rand.New(rand.NewPCG(seed, 2)), 500)
+	probes := generate(rand.New(rand.NewPCG(seed, 2)), 700)
 	answers := map[int]int{}
 	for n, p := range probes {
 		a, b := empty.put(t, p), full.put(t, p)
@@ -195,7 +195,15 @@ func generate(random *rand.Rand, count int) []probe {
 			p.who = "ous-tsb"
 		}
 		ref := one(slices.Concat(visible, hidden))
-		switch random.IntN(11) {
+		switch random.IntN(14) {
+		case 11, 12:
+			p.path = "/fhir/" + wideQuery(one, her)
+			if before, query, ok := strings.Cut(p.path, "?"); ok && strings.Count(before, "/") == 2 && random.IntN(4) == 0 {
+				p.method, p.path, p.form = http.MethodPost, before+"/_search", query
+			}
+		case 13:
+			p.path = "/fhir/" + one(patients) + "/" + one([]string{"*", "CarePlan", "Task", "Observation", "ServiceRequest", "Consent", "Patient", "Goal", "Practitioner"}) +
+				"?" + one([]string{"", "_total=accurate", "_count=2", "_sort=-_lastUpdated", "_type=CarePlan,Observation"})
 		case 0, 1:
 			p.path = "/fhir/" + ref
 		case 2:
@@ -231,6 +239,27 @@ func generate(random *rand.Rand, count int) []probe {
 		probes = append(probes, p)
 	}
 	return probes
+}
+
+// wideQuery asks by ways that go over other records, count, sort and bring along.
+func wideQuery(one func([]string) string, her string) string {
+	kari, annen := her+"-kari", her+"-annen"
+	return one([]string{
+		"CarePlan?patient.identifier=urn:x|1", "CarePlan?patient.birthdate=ge1900", "CarePlan?subject:Patient.name=" + one([]string{"a", "k", "p", "prøve", "synt"}),
+		"CarePlan?patient._id=" + annen, "Task?focus:ServiceRequest.status=active", "Task?focus:ServiceRequest.code:text=" + one([]string{"annet", "vurdering"}),
+		"Task?owner.name=" + one([]string{"o", "b"}), "Patient?_has:CarePlan:patient:status=active", "Patient?_has:Observation:patient:status=final",
+		"Patient?_has:Observation:patient:value-string=x", "Patient?_has:CarePlan:patient:identifier=urn:sluse:test|skjult-3", "Patient?_id=" + kari + "&_has:CarePlan:patient:activity-code=skjult",
+		"Organization?_has:Task:owner:status=requested&_total=accurate", "Organization?_has:Task:owner:authored-on=2026-02-02", "ServiceRequest?_has:Task:focus:status=requested",
+		"ServiceRequest?_has:Task:focus:_id=" + her + "-skjult", "CarePlan?activity-code=skjult", "CarePlan?activity-code:missing=" + one([]string{"true", "false"}),
+		"CarePlan?activity-code:not=skjult&_total=accurate", "CarePlan?activity-code:text=" + one([]string{"gjeld", "b"}), "CarePlan?_list=" + her + "-skjult",
+		"CarePlan?_total=" + one([]string{"accurate", "estimate", "none"}) + "&_count=" + one([]string{"0", "1", "5"}), "CarePlan?_summary=" + one([]string{"count", "true", "text", "data"}),
+		"CarePlan?_elements=title,activity&_count=3", "CarePlan?_sort=" + one([]string{"_id", "-_id", "date,_id", "-date,_id"}) + "&_count=5", "Task?_sort=-modified,_id&_total=accurate",
+		"Task?_include=Task:focus&_include=Task:patient", "Task?_include=Task:*", "ServiceRequest?_revinclude=Task:focus", "Patient?_revinclude=CarePlan:patient&_revinclude=Observation:patient",
+		"Patient?_id=" + kari + "," + annen + "&_revinclude=Task:patient&_include:iterate=Task:focus", "Organization?_revinclude=Task:owner&_count=200", "CarePlan?patient=" + kari + "&_revinclude=Provenance:target",
+		"?_type=CarePlan,Task,Observation&_count=7", "?_type=CarePlan,Patient&_total=accurate", "?_type=Task,ServiceRequest&status=requested", "?_type=Patient&_has:CarePlan:patient:status=active",
+		"Observation?value-string=x&_total=accurate", "Observation?code:text=gjeld", "Observation?_security=okonomi&_total=accurate", "CarePlan?_security=" + one([]string{"okonomi", "plan"}) + "&_total=accurate",
+		"CarePlan?_has:Task:focus:status=requested", "Task?for=x", "Task?subject:missing=true&_total=accurate", "CarePlan?identifier:not=urn:sluse:test|synlig-3&_total=accurate",
+	})
 }
 
 func searchQuery(random *rand.Rand, one func([]string) string, patients []string) string {

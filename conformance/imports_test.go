@@ -17,7 +17,7 @@ const module = "github.com/sluse/sluse/"
 // layer is the table of the design: an import may only go down.
 var layer = map[string]int{
 	"cmd/sluse":    5,
-	"gateway/rest": 4, "gateway/exchange": 4, "gateway/postgres": 4, "gateway/console": 4,
+	"gateway/rest": 4, "gateway/exchange": 4, "gateway/notification": 4, "gateway/postgres": 4, "gateway/console": 4,
 	"gateway/audit": 3, "gateway/consent": 3, "gateway/helseid": 3, "mapping": 3,
 	"gateway":      2,
 	"gateway/fhir": 1, "gateway/postgres/embedded": 1,
@@ -33,7 +33,7 @@ var owner = map[string][]string{
 	"github.com/alecthomas/kong":    {"cmd/sluse"},
 	"github.com/pressly/goose/":     {"gateway/postgres"},
 	"database/sql":                  {"gateway/postgres"},
-	"net/http":                      {"cmd/sluse", "gateway/rest", "gateway/exchange", "gateway/console", "gateway/helseid"},
+	"net/http":                      {"cmd/sluse", "gateway/rest", "gateway/exchange", "gateway/notification", "gateway/console", "gateway/helseid"},
 }
 
 type goPackage struct {

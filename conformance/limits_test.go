@@ -98,7 +98,7 @@ func badInput(own string) []hostile {
 		{"foreign custodian", http.MethodPost, "/fhir/CarePlan", json, plan(`,"meta":{"extension":[{"url":"http://sluse.no/fhir/StructureDefinition/custodian","valueReference":{"reference":"Organization/annen"}}]}`), 422},
 		{"ledger", http.MethodPost, "/fhir/AuditEvent", json, `{"resourceType":"AuditEvent"}`, 405},
 		get("unknown parameter", "/fhir/CarePlan?hemmelig=1", 400), get("modifier", "/fhir/CarePlan?status:contains=a", 400),
-		get("include", "/fhir/CarePlan?_include=CarePlan:subject", 400), get("malformed page", "/fhir/CarePlan?_page=xyz", 400),
+		get("include", "/fhir/CarePlan?_include=CarePlan:finnes-ikke", 400), get("malformed page", "/fhir/CarePlan?_page=xyz", 400),
 		get("date", "/fhir/CarePlan?date=i-dag", 400), get("national number", "/fhir/Patient?identifier="+kariNIN, 400),
 		get("dots", "/fhir/CarePlan/..%2f..%2fetc%2fpasswd", 400), get("nothing there", "/fhir/CarePlan/ukjent", 404),
 		{"message without JSON", http.MethodPost, "/edi/Messages", "application/json", "<x/>", 400},

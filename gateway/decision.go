@@ -70,10 +70,10 @@ type Grant struct {
 	Purposes   Set[Purpose]
 	Actions    Set[Action]
 	Labels     Labels
-	Types      Set[fhir.Type]
-	Items      Set[fhir.Reference]
-	DataLow    time.Time // zero: no dataPeriod
-	DataHigh   time.Time // half-open
+	Types      Set[fhir.Type]      // of a deny, HeldType too
+	Items      Set[fhir.Reference] // of a deny, HeldItem too
+	DataLow    time.Time           // zero: no dataPeriod
+	DataHigh   time.Time           // half-open
 	Start      time.Time
 	End        time.Time // half-open; zero: never ends, which only a deny may
 	Law        string
@@ -181,10 +181,7 @@ func (s Scope) Covered(r Record) Labels {
 }
 
 func (t *Term) touches(r Record) bool {
-	if !t.Custodians.Has(r.Custodian) || !t.Types.Has(r.Reference.Type) {
-		return false
-	}
-	if !t.Items.Any && !t.Items.Has(fhir.Reference{Type: r.Reference.Type, ID: r.Reference.ID}) {
+	if !t.Custodians.Has(r.Custodian) || !t.names(r) {
 		return false
 	}
 	if t.Low.IsZero() && t.High.IsZero() {
@@ -221,7 +218,7 @@ func (s Scope) Releases(r Record) (Labels, bool) {
 	if s.Fetched && r.Fetched != 0 {
 		return r.Fetched, true
 	}
-	if slices.Contains(s.Except, r.Reference.Type) || r.Labels == 0 {
+	if slices.Contains(s.Except, r.effective().Type) || r.Labels == 0 {
 		return 0, false
 	}
 	c := s.Covered(r)
@@ -259,6 +256,8 @@ type Labelling struct {
 // Labeller finds the labels of content. An error refuses the write.
 type Labeller interface {
 	Label(context.Context, *fhir.Resource) (Labelling, error)
+	// Named gives what the name of a unit, a place or a sender tells.
+	Named(ctx context.Context, name string) (Labels, error)
 }
 
 // Normalizer turns a Consent into grants and tells what it lacks.
@@ -277,6 +276,7 @@ type Permit struct {
 	code     InteractionCode
 	actor    Actor
 	party    Party
+	outlines *outlines // nil: remembers nothing
 }
 
 // Scope is what the store turns into predicates; the zero Permit's scope reaches nothing.

@@ -92,6 +92,7 @@ func (g *Gateway) draft(ctx context.Context, w *arrival, r DeliveredResource, ad
 	w.records = append(w.records, Record{
 		Reference: d.draft.Reference, Custodian: w.sender.party.ID, Person: w.facts.Person,
 		Low: d.draft.Low, High: d.draft.High, Labels: d.draft.Labels | d.draft.Added, Added: d.draft.Added, Parts: d.draft.Parts,
+		Context: d.draft.Context,
 	})
 	return nil
 }
@@ -177,7 +178,7 @@ func (g *Gateway) authored(ctx context.Context, who asked, body []byte, id fhir.
 	}
 	d := Draft{
 		Reference: ref, Custodian: who.party.ID, Labels: found.Labels | added, Added: found.Added | added, Parts: found.Parts,
-		Index: fhir.Extract(res), Updated: g.Clock(), Method: Create, Actor: who.Actor,
+		Index: fhir.Index(res), Updated: g.Clock(), Method: Create, Actor: who.Actor,
 	}
 	d.Subject, _ = res.Subject()
 	d.Low, d.High, _ = res.Date()

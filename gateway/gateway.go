@@ -28,17 +28,22 @@ import (
 )
 
 // Gateway performs interactions and exchanges messages. It is the only way in.
-type Gateway struct{ Config }
+type Gateway struct {
+	Config
+	outlines *outlines
+}
 
-// Config wires a Gateway. Every field but Log is required.
+// Config wires a Gateway. Every field but Notices, Exports and Log is required.
 type Config struct {
 	Store      Store
 	Decider    Decider
 	Labeller   Labeller
 	Normalizer Normalizer
 	Clock      func() time.Time
-	Random     io.Reader // versions and ids
-	SealKey    []byte    // 32 bytes; seals page cursors
+	Random     io.Reader    // versions and ids
+	SealKey    []byte       // 32 bytes; seals page cursors, and the secrets of subscriptions
+	Notices    Notices      // where subscribers may be notified; the zero value: nowhere
+	Exports    ExportLimits // of bulk exports; the zero value: the defaults
 	Log        *slog.Logger
 }
 
@@ -60,7 +65,7 @@ func New(c Config) (*Gateway, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Gateway{Config: c}, nil
+	return &Gateway{Config: c, outlines: newOutlines()}, nil
 }
 
 // Do performs one FHIR interaction for the actor. It returns after the ledger is durable; an
@@ -69,12 +74,14 @@ func (g *Gateway) Do(ctx context.Context, a Actor, in Interaction) (Outcome, err
 	switch in.Code {
 	case Read, VRead:
 		return g.read(ctx, a, in)
-	case History:
+	case History, HistoryType, HistorySystem:
 		return g.history(ctx, a, in)
-	case Find:
+	case Find, FindSystem:
 		return g.search(ctx, a, in)
-	case Create, Update, Delete:
+	case Create, Update, Patch, Delete:
 		return g.write(ctx, a, in)
+	case Operate:
+		return g.operate(ctx, a, in)
 	default:
 		return Outcome{}, Fault("gateway.do", NotSupported,
 			fhir.Issue{Severity: "error", Type: "not-supported", Code: "interaction"})
@@ -122,28 +129,45 @@ type View interface {
 	FactsFor(ctx context.Context, persons []PersonID) ([]Facts, error)
 	// Read gives the current version, deleted ones included (Deleted is set), or the version named.
 	Read(ctx context.Context, p Permit, r fhir.Reference) (Record, error)
-	// History lists versions of one record, newest first, from after the cursor.
-	History(ctx context.Context, p Permit, r fhir.Reference, limit int, after Cursor) ([]Record, error)
+	// History lists versions, newest first, from after the cursor: of one record, or of all records of
+	// the type where r has no id. A past version needs the current labels, person and date as well.
+	History(ctx context.Context, p Permit, r fhir.Reference, w Window, limit int, after Cursor) ([]Record, error)
 	// Search lists current, undeleted records, at most limit, from after the cursor.
 	// person limits the conditions to one patient; AuditEvent is searched by the LedgerScope.
 	Search(ctx context.Context, p Permit, t fhir.Type, s Search, person PersonID, limit int, after Cursor) ([]Record, error)
+	// Total counts what Search would list on all its pages together, at most limit; a limit of 0 is none.
+	// What lies outside the scope is not counted.
+	Total(ctx context.Context, p Permit, t fhir.Type, s Search, person PersonID, limit int) (int, error)
+	// Match lists current, undeleted records for which the conditions of s hold, at most limit:
+	// those of the permit's own party, or whatever stands in the directory for who keeps it. Nothing
+	// that is shared is ever matched.
+	Match(ctx context.Context, p Permit, t fhir.Type, s Search, person PersonID, limit int) ([]Record, error)
 	// Pointed gives the union of the labels of own records, for what takes them over, and the
 	// person when they all have the same one; ok is false when any is not the custodian's.
 	Pointed(ctx context.Context, custodian HERID, refs []fhir.Reference) (l Labels, person PersonID, ok bool, err error)
+	ExportReader
 }
 
 // Cursor is a place in an order: the sort value and key of the last row given.
 type Cursor struct {
-	At  time.Time
-	Key int64
-	Set bool // false: from the beginning
+	At    time.Time
+	Key   int64
+	Set   bool      // false: from the beginning
+	Since time.Time // when the first page was given: what changed later keeps the place that it had then
+	Keys  []SortValue
 }
+
+// SortValue is the value of one key of Search.By, as the store writes it; nil when there is none.
+type SortValue *string
 
 // Tx reads and writes one transaction.
 type Tx interface {
 	View
 	// Lock takes the current row of an own record for update: NotFound when it is not there.
 	Lock(ctx context.Context, p Permit, r fhir.Reference) (Record, error)
+	// TakeTurn makes those follow each other who ask the same condition of the same party's records of
+	// a type and have found nothing: whoever comes second finds what the first has made.
+	TakeTurn(ctx context.Context, party HERID, t fhir.Type, s Search) error
 	// Put writes a version of an own record: history is kept, index and person follow. A Patient
 	// whose national identifier changes takes its own custodian's records to the new person, and
 	// both epochs rise.
@@ -158,6 +182,8 @@ type Tx interface {
 	// Record writes entries into the ledger of this transaction.
 	Record(ctx context.Context, entries []AuditEntry) error
 	Exchange
+	Subscriptions
+	Exports
 }
 
 // Basis is what a Consent was resolved against when its version was stored: what its references

@@ -17,8 +17,18 @@ const (
 	Create  InteractionCode = "create"
 	Update  InteractionCode = "update"
 	Delete  InteractionCode = "delete"
+	Patch   InteractionCode = "patch"
 	History InteractionCode = "history-instance"
 	Find    InteractionCode = "search-type"
+
+	FindSystem InteractionCode = "search-system"
+
+	HistoryType   InteractionCode = "history-type"
+	HistorySystem InteractionCode = "history-system"
+	Batch         InteractionCode = "batch"
+	Transaction   InteractionCode = "transaction"
+	Operate       InteractionCode = "operation"
+
 	Submit  InteractionCode = "message-in"    // a message arrives
 	Listing InteractionCode = "message-list"  // a mailbox is listed
 	Collect InteractionCode = "message-fetch" // a document is fetched
@@ -28,10 +38,23 @@ const (
 // Interaction is what an Actor asks for.
 type Interaction struct {
 	Code    InteractionCode
-	Target  fhir.Reference // Type always; ID and Version where the interaction has them
+	Target  fhir.Reference // Type, but for history-system; ID and Version where the interaction has them
 	Body    *fhir.Resource // create and update
+	Patch   Amendment      // patch
 	IfMatch string         // version that must be current, "" when not asked
+	Absent  bool           // update: the resource must not be there yet (If-None-Match: *)
+	When    *Search        // create, update, patch, delete: asked of the writer's own records (R4 http.html#cond-update)
 	Search  Search         // search-type; Count and Page also for history
+	Window  Window         // history
+
+	Operation Operation // operation; Body is the resource that it was given
+}
+
+// Window limits a history in time (R4 http.html#history). The zero Window holds everything.
+type Window struct {
+	Since     time.Time   // versions made at or after this instant; zero: from the first
+	Low, High time.Time   // versions that were current at some instant in [Low, High); zero: at any
+	Types     []fhir.Type // history-system: the types that have a history
 }
 
 // Search is a parsed search: every condition known to the registry, every value typed.
@@ -39,12 +62,21 @@ type Search struct {
 	Subject    Subject     // the patient asked for, from patient/subject/identifier; zero when none
 	Conditions []Condition // all must hold
 	Sort       Sort
-	Count      int       // rows on a page, 1–100
+	Count      int       // rows on a page; 0 asks for the total only
 	Page       string    // sealed cursor of an earlier page, "" for the first
 	Self       string    // link of this search as asked, without national identifiers
 	Base       string    // absolute FHIR base, for fullUrl and links
 	Canonical  string    // what a cursor is bound to and what the ledger shows; national values left out
 	Pretend    time.Time // zero; reserved for explain, which asks as of another time
+
+	Types       []fhir.Type      // of a search of the system or of all of a compartment; nil: the type of the target
+	Criteria    []fhir.Criterion // all must hold, as the Conditions must
+	By          []fhir.SortKey   // order by values; none: Sort
+	Includes    []fhir.Include
+	Summary     fhir.Summary
+	Elements    []string
+	Total       fhir.Total
+	Compartment bool // what is in the compartment of the Subject, a Patient (R4 compartmentdefinition-patient.html)
 }
 
 // Sort is the order of a search: newest first by the date of the type unless asked otherwise.
@@ -86,4 +118,5 @@ type Outcome struct {
 	Updated  time.Time
 	Location fhir.Reference // with Version, for create and update
 	Created  bool
+	Issues   []fhir.Issue // $validate: what there is to say; never empty then
 }

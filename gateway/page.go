@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -21,15 +22,73 @@ func (g *Gateway) seal(c Cursor, binding []byte) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	nonce := make([]byte, aead.NonceSize(), aead.NonceSize()+20+aead.Overhead())
+	plain := encodeCursor(c)
+	nonce := make([]byte, aead.NonceSize(), aead.NonceSize()+len(plain)+aead.Overhead())
 	if _, err := io.ReadFull(g.Random, nonce); err != nil {
 		return "", Failed("gateway.seal", Unavailable, err)
 	}
-	var plain [20]byte
-	binary.BigEndian.PutUint64(plain[0:8], uint64(c.At.Unix()))
-	binary.BigEndian.PutUint32(plain[8:12], uint32(c.At.Nanosecond()))
-	binary.BigEndian.PutUint64(plain[12:20], uint64(c.Key))
-	return base64.RawURLEncoding.EncodeToString(aead.Seal(nonce, nonce, plain[:], binding)), nil
+	return base64.RawURLEncoding.EncodeToString(aead.Seal(nonce, nonce, plain, binding)), nil
+}
+
+// Sizes of a cursor in bytes: the place, and the values of an order by values with their lengths.
+// Which of the two it is, the search itself tells.
+const (
+	placeSize = 32
+	valueSize = 98
+	fullSize  = placeSize + fhir.MaxSortKeys*(2+valueSize)
+)
+
+func encodeCursor(c Cursor) []byte {
+	size := placeSize
+	if c.Keys != nil {
+		size = fullSize
+	}
+	plain := make([]byte, size)
+	putTime(plain[0:12], c.At)
+	binary.BigEndian.PutUint64(plain[12:20], uint64(c.Key)) //nolint:gosec // all 64 bits are wanted
+	putTime(plain[20:32], c.Since)
+	if c.Keys == nil {
+		return plain
+	}
+	for i, v := range c.Keys[:min(len(c.Keys), fhir.MaxSortKeys)] {
+		at := placeSize + i*(2+valueSize)
+		if v == nil {
+			continue
+		}
+		plain[at], plain[at+1] = 1, byte(copy(plain[at+2:at+2+valueSize], *v))
+	}
+	plain[placeSize] |= byte(len(c.Keys)) << 4
+	return plain
+}
+
+func decodeCursor(plain []byte) (Cursor, bool) {
+	if len(plain) != placeSize && len(plain) != fullSize {
+		return Cursor{}, false
+	}
+	c := Cursor{At: getTime(plain[0:12]), Key: int64(binary.BigEndian.Uint64(plain[12:20])), Set: true, Since: getTime(plain[20:32])} //nolint:gosec // all 64 bits are wanted
+	if len(plain) == placeSize {
+		return c, true
+	}
+	n := int(plain[placeSize] >> 4)
+	for i := range min(n, fhir.MaxSortKeys) {
+		at := placeSize + i*(2+valueSize)
+		var v SortValue
+		if plain[at]&1 != 0 {
+			text := string(plain[at+2 : at+2+min(int(plain[at+1]), valueSize)])
+			v = &text
+		}
+		c.Keys = append(c.Keys, v)
+	}
+	return c, true
+}
+
+func putTime(b []byte, t time.Time) {
+	binary.BigEndian.PutUint64(b[0:8], uint64(t.Unix()))        //nolint:gosec // all 64 bits are wanted
+	binary.BigEndian.PutUint32(b[8:12], uint32(t.Nanosecond())) //nolint:gosec // below 1e9
+}
+
+func getTime(b []byte) time.Time {
+	return time.Unix(int64(binary.BigEndian.Uint64(b[0:8])), int64(binary.BigEndian.Uint32(b[8:12]))).UTC() //nolint:gosec // all 64 bits are wanted
 }
 
 // unseal reads a token; "" is the first page.
@@ -47,11 +106,14 @@ func (g *Gateway) unseal(token string, binding []byte) (Cursor, error) {
 		return Cursor{}, unknown
 	}
 	plain, err := aead.Open(nil, sealed[:aead.NonceSize()], sealed[aead.NonceSize():], binding)
-	if err != nil || len(plain) != 20 {
+	if err != nil {
 		return Cursor{}, unknown
 	}
-	at := time.Unix(int64(binary.BigEndian.Uint64(plain[0:8])), int64(binary.BigEndian.Uint32(plain[8:12]))).UTC()
-	return Cursor{At: at, Key: int64(binary.BigEndian.Uint64(plain[12:20])), Set: true}, nil
+	c, ok := decodeCursor(plain)
+	if !ok {
+		return Cursor{}, unknown
+	}
+	return c, nil
 }
 
 func (g *Gateway) aead() (cipher.AEAD, error) {
@@ -80,6 +142,11 @@ const sharedOnly = `{"resource":{"resourceType":"OperationOutcome","issue":[{"se
 	`"details":{"coding":[{"system":"http://sluse.no/fhir/CodeSystem/feil","code":"shared-only"}],` +
 	`"text":"viser bare det som er delt med deg; listen kan være ufullstendig"}}]},"search":{"mode":"outcome"}}`
 
+// includesCut is the outcome of a searchset in which not all that was asked to be included is.
+const includesCut = `{"resource":{"resourceType":"OperationOutcome","issue":[{"severity":"warning","code":"too-costly",` +
+	`"details":{"coding":[{"system":"http://sluse.no/fhir/CodeSystem/feil","code":"search.include-cut"}],` +
+	`"text":"ikke alt som skulle tas med, er med: det er for mye på én side. Be om færre treff med _count, eller søk etter det for seg"}}]},"search":{"mode":"outcome"}}`
+
 // page builds a Bundle of released bodies. Nothing is encoded anew: entries are the bytes.
 type page struct {
 	kind    string
@@ -88,11 +155,21 @@ type page struct {
 	entries []byte
 	count   int
 	outcome bool
+	total   int                               // shown when it is counted
+	counted bool                              //
+	cut     bool                              // not all that was to be included is there
+	shown   func([]byte) ([]byte, error)      // what of a body is shown; nil: all
+	keep    func(r Record, body []byte) error // sees what is released; nil: nobody does
+	mode    string                            // of a searchset: "match" unless told
 }
 
 func newPage(kind string, s Search) *page { return &page{kind: kind, search: s} }
 
 func (p *page) add(r Record, body []byte) {
+	if p.kind == ndjson {
+		p.count, p.entries = p.count+1, appendLine(p.entries, body)
+		return
+	}
 	if p.count > 0 {
 		p.entries = append(p.entries, ',')
 	}
@@ -105,7 +182,11 @@ func (p *page) add(r Record, body []byte) {
 		p.entries = append(p.entries, body...)
 	}
 	if p.kind == "searchset" {
-		p.entries = append(p.entries, `,"search":{"mode":"match"}}`...)
+		mode := p.mode
+		if mode == "" {
+			mode = "match"
+		}
+		p.entries = append(p.entries, `,"search":{"mode":"`+mode+`"}}`...)
 		return
 	}
 	method, status := "PUT", "200"
@@ -128,7 +209,11 @@ func (p *page) add(r Record, body []byte) {
 
 func (p *page) bytes() []byte {
 	b := make([]byte, 0, len(p.entries)+1024)
-	b = append(b, `{"resourceType":"Bundle","type":"`+p.kind+`","link":[{"relation":"self","url":`...)
+	b = append(b, `{"resourceType":"Bundle","type":"`+p.kind+`",`...)
+	if p.counted {
+		b = append(strconv.AppendInt(append(b, `"total":`...), int64(p.total), 10), ',')
+	}
+	b = append(b, `"link":[{"relation":"self","url":`...)
 	b = appendJSON(b, p.search.Self)
 	b = append(b, '}')
 	if p.next != "" {
@@ -137,18 +222,27 @@ func (p *page) bytes() []byte {
 		b = append(b, '}')
 	}
 	b = append(b, ']')
-	if p.count > 0 || p.outcome {
-		b = append(b, `,"entry":[`...)
-		b = append(b, p.entries...)
-		if p.outcome {
-			if p.count > 0 {
-				b = append(b, ',')
-			}
-			b = append(b, sharedOnly...)
+	entries := p.entries
+	for _, told := range []string{told(p.outcome, sharedOnly), told(p.cut, includesCut)} {
+		if told == "" {
+			continue
 		}
-		b = append(b, ']')
+		if len(entries) > 0 {
+			entries = append(entries, ',')
+		}
+		entries = append(entries, told...)
+	}
+	if len(entries) > 0 {
+		b = append(append(append(b, `,"entry":[`...), entries...), ']')
 	}
 	return append(b, '}')
+}
+
+func told(yes bool, text string) string {
+	if yes {
+		return text
+	}
+	return ""
 }
 
 func (p *page) nextLink() string {

@@ -7,7 +7,7 @@ import (
 )
 
 func sealing() *Gateway {
-	return &Gateway{Config{Random: rand.Reader, SealKey: make([]byte, 32)}}
+	return &Gateway{Config: Config{Random: rand.Reader, SealKey: make([]byte, 32)}}
 }
 
 func TestPageTokenIsBound(t *testing.T) {

@@ -3,6 +3,7 @@ package gateway
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -45,6 +46,26 @@ func (w *written) label(path string, l Labels) {
 		}
 	}
 	w.draft.Parts = append(w.draft.Parts, Part{Path: path, Labels: l})
+}
+
+// ownersOnly is the mask of a value that never crosses: no label covers it.
+const ownersOnly = 1 << 62
+
+// MarkIndex tells of each value to be indexed which parts hold it, as the parts stand when the version
+// is stored: nothing of a part is ever matched by who may not see it. The identifier of a reference to
+// a record is released to nobody but the custodian (release), and matches for nobody else.
+func (d *Draft) MarkIndex(res *fhir.Resource) {
+	parts := make([]fhir.Part, 0, len(d.Parts))
+	for _, p := range d.Parts {
+		parts = append(parts, fhir.Part{Path: p.Path, Mask: uint64(p.Labels)})
+	}
+	d.Index = slices.Clone(d.Index) // a transaction may run again
+	fhir.MarkParts(res, d.Index, parts)
+	for i := range d.Index {
+		if v := &d.Index[i]; v.Form == fhir.IdentifierForm && !IsDirectory(v.Target) && !(v.Target == "" && numberSystems[v.System]) {
+			v.Mask |= ownersOnly
+		}
+	}
 }
 
 func samePart(a, b *fhir.Value) bool {

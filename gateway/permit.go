@@ -73,7 +73,7 @@ func (g *Gateway) permit(ctx context.Context, who asked, code InteractionCode, q
 			d.Scope.Join = &join
 		}
 	}
-	return Permit{decision: d, code: code, actor: who.Actor, party: who.party}, nil
+	return Permit{decision: d, code: code, actor: who.Actor, party: who.party, outlines: g.outlines}, nil
 }
 
 // bounded holds a scope to its question, whatever the policy answered: terms only about the one

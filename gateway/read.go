@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"slices"
 
 	"github.com/sluse/sluse/gateway/fhir"
 )
@@ -10,62 +9,83 @@ import (
 // read performs read and vread: snapshot → facts → decision → permit → row → re-check → ledger →
 // release. What is hidden and what is not there take the same way and get the same answer.
 func (g *Gateway) read(ctx context.Context, a Actor, in Interaction) (Outcome, error) {
-	const op = "gateway.read"
-	var (
-		out     Outcome
-		entry   AuditEntry
-		fetched []FetchedVersion
-		refusal error
-	)
-	err := g.Store.Snapshot(ctx, func(v View) error {
-		out, entry, fetched, refusal = Outcome{}, AuditEntry{}, nil, nil
-		who, err := g.resolve(ctx, v, a)
-		if err != nil {
-			return err
-		}
-		p, facts, err := g.permitFor(ctx, v, who, in.Code, in.Target)
-		if err != nil {
-			return err
-		}
-		r, err := v.Read(ctx, p, in.Target)
-		if err == nil {
-			err = p.checked(r)
-		}
-		if err == nil && in.Code == VRead {
-			err = g.past(ctx, v, p, r)
-		}
-		if err == nil && r.Deleted {
-			err = Fault(op, Gone, fhir.Issue{Severity: "error", Type: "deleted", Code: "gone"})
-		}
-		switch CodeOf(err) {
-		case NotFound:
-			refusal = absent(op)
-		case Gone:
-			refusal = err
-		default:
-			if err != nil {
-				return err
-			}
-		}
-		if refusal != nil {
-			entry, err = g.refusal(who, in, facts.Person, CodeOf(refusal))
-			return err
-		}
-		out, entry, err = g.releaseOne(who, p, in, r)
-		if f, ok := p.fetched(r); ok {
-			fetched = append(fetched, f)
-		}
+	var seen looked
+	err := g.Store.Snapshot(ctx, func(v View) (err error) {
+		seen, err = g.readBy(ctx, v, a, in, readOne)
 		return err
 	})
 	if err != nil {
 		return Outcome{}, err
 	}
 	if !IsDirectory(in.Target.Type) {
-		if err := g.record(ctx, []AuditEntry{entry}, fetched); err != nil {
+		if err := g.record(ctx, seen.entries, seen.fetched); err != nil {
 			return Outcome{}, err
 		}
 	}
-	return out, refusal
+	return seen.out, seen.refusal
+}
+
+// readAt reads one record or one version of it on a snapshot on which more may be read.
+func (g *Gateway) readAt(ctx context.Context, v View, a Actor, in Interaction) (looked, error) {
+	return g.readBy(ctx, v, a, in, func(ctx context.Context, v View, p Permit, in Interaction) (Record, error) {
+		return v.Read(ctx, p, in.Target)
+	})
+}
+
+// readBy decides, reads the row in the way given, and checks it anew.
+func (g *Gateway) readBy(ctx context.Context, v View, a Actor, in Interaction, row func(context.Context, View, Permit, Interaction) (Record, error)) (looked, error) {
+	const op = "gateway.read"
+	who, p, facts, err := g.permitted(ctx, v, a, in)
+	if err != nil {
+		return looked{}, err
+	}
+	r, err := row(ctx, v, p, in)
+	if err == nil {
+		err = p.checked(r)
+	}
+	if err == nil && in.Code == VRead {
+		err = g.past(ctx, v, p, r)
+	}
+	if err == nil && r.Deleted {
+		err = Fault(op, Gone, fhir.Issue{Severity: "error", Type: "deleted", Code: "gone"})
+	}
+	var seen looked
+	switch CodeOf(err) {
+	case NotFound:
+		seen.refusal = absent(op)
+	case Gone:
+		seen.refusal = err
+	default:
+		if err != nil {
+			return looked{}, err
+		}
+	}
+	var entry AuditEntry
+	if seen.refusal != nil {
+		entry, err = g.refusal(who, in, facts.Person, CodeOf(seen.refusal))
+	} else {
+		seen.out, entry, err = g.releaseOne(who, p, in, r)
+		if f, ok := p.fetched(r); ok {
+			seen.fetched = []FetchedVersion{f}
+		}
+	}
+	seen.entries = []AuditEntry{entry}
+	return seen, err
+}
+
+// LastReader is a View that can end its snapshot with the answer to a Read: nothing may be read on it
+// afterwards, and every later statement is an error.
+type LastReader interface {
+	ReadLast(ctx context.Context, p Permit, r fhir.Reference) (Record, error)
+}
+
+// readOne reads the record named. For a read nothing follows on the snapshot; for a vread the current
+// version does.
+func readOne(ctx context.Context, v View, p Permit, in Interaction) (Record, error) {
+	if l, ok := v.(LastReader); ok && in.Code == Read {
+		return l.ReadLast(ctx, p, in.Target)
+	}
+	return v.Read(ctx, p, in.Target)
 }
 
 // past refuses a version that must not leave now. Its current version may be out of reach only for
@@ -84,16 +104,25 @@ func (g *Gateway) past(ctx context.Context, v View, p Permit, r Record) error {
 	return nil
 }
 
-// pastRows leaves out versions that must not leave now.
-func (g *Gateway) pastRows(ctx context.Context, v View, p Permit, target fhir.Reference, rows []Record) ([]Record, error) {
-	current, err := v.Read(ctx, p, fhir.Reference{Type: target.Type, ID: target.ID})
-	if CodeOf(err) == NotFound { // what was fetched is all there is
-		return rows, nil
+// permitted resolves who asks and asks about the record named: its facts first, since they come with
+// the snapshot.
+func (g *Gateway) permitted(ctx context.Context, v View, a Actor, in Interaction) (asked, Permit, Facts, error) {
+	var facts Facts
+	var err error
+	if !IsDirectory(in.Target.Type) {
+		if facts, err = v.FactsOf(ctx, fhir.Reference{Type: in.Target.Type, ID: in.Target.ID}); err != nil {
+			return asked{}, Permit{}, Facts{}, err
+		}
 	}
+	who, err := g.resolve(ctx, v, a)
 	if err != nil {
-		return nil, err
+		return asked{}, Permit{}, Facts{}, err
 	}
-	return slices.DeleteFunc(rows, func(r Record) bool { return !p.oldVersion(r, current) }), nil
+	if IsDirectory(in.Target.Type) {
+		return who, directoryPermit(who, in.Code), Facts{}, nil
+	}
+	p, err := g.permit(ctx, who, in.Code, Question{Action: ReadAction, Named: true, Facts: facts})
+	return who, p, facts, err
 }
 
 // permitFor asks about one record by reference.
@@ -130,70 +159,4 @@ func (g *Gateway) refusal(who asked, in Interaction, person PersonID, code Code)
 	entry.Code, entry.Type = code, in.Target.Type
 	entry.Entities = []AuditEntity{{Record: in.Target}}
 	return entry, err
-}
-
-// history lists the versions of one record that the actor may read, newest first.
-func (g *Gateway) history(ctx context.Context, a Actor, in Interaction) (Outcome, error) {
-	const op = "gateway.history"
-	var (
-		out     Outcome
-		entries []AuditEntry
-		fetched []FetchedVersion
-		refusal error
-	)
-	err := g.Store.Snapshot(ctx, func(v View) error {
-		out, entries, fetched, refusal = Outcome{}, nil, nil, nil
-		who, err := g.resolve(ctx, v, a)
-		if err != nil {
-			return err
-		}
-		bound := binding(who.Actor, in.Target.String()+"/_history", g.Decider.Revision())
-		after, err := g.unseal(in.Search.Page, bound)
-		if err != nil {
-			return err
-		}
-		p, facts, err := g.permitFor(ctx, v, who, in.Code, in.Target)
-		if err != nil {
-			return err
-		}
-		rows, err := v.History(ctx, p, in.Target, in.Search.Count+1, after)
-		if err != nil && CodeOf(err) != NotFound {
-			return err
-		}
-		if len(rows) > 0 {
-			if rows, err = g.pastRows(ctx, v, p, in.Target, rows); err != nil {
-				return err
-			}
-		}
-		if len(rows) == 0 {
-			refusal = absent(op)
-			entry, err := g.refusal(who, in, facts.Person, NotFound)
-			entries = []AuditEntry{entry}
-			return err
-		}
-		page := newPage("history", in.Search)
-		if len(rows) > in.Search.Count {
-			rows = rows[:in.Search.Count]
-			last := rows[len(rows)-1]
-			if page.next, err = g.seal(Cursor{At: last.Updated, Key: last.Key, Set: true}, bound); err != nil {
-				return err
-			}
-		}
-		released, err := g.releaseRows(who, in.Code, rows, func(Record) Permit { return p }, page)
-		if err != nil {
-			return err
-		}
-		entries, fetched = released.entries, released.fetched
-		out = Outcome{Release: Release{body: page.bytes()}}
-		return nil
-	})
-	if err != nil {
-		return Outcome{}, err
-	}
-	if !IsDirectory(in.Target.Type) {
-		if err := g.record(ctx, entries, fetched); err != nil {
-			return Outcome{}, err
-		}
-	}
-	return out, refusal
 }

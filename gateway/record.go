@@ -18,14 +18,24 @@ type Record struct {
 	Labels    Labels
 	Added     Labels // those the custodian ever named itself
 	Parts     []Part
-	Sent      []Sent // parties it was sent to by message, fixed at receipt
-	Fetched   Labels // covered when the scope's own party fetched this version by message; zero: it has not
+	Sent      []Sent         // parties it was sent to by message, fixed at receipt
+	Fetched   Labels         // covered when the scope's own party fetched this version by message; zero: it has not
+	Context   fhir.Reference // Binary.securityContext, when that record is there; without version
 	Updated   time.Time
 	Deleted   bool
 	Method    InteractionCode // what made this version
 	Covered   Labels          // what the store found covered; the Gateway computes it anew and compares
 	Refused   bool            // AuditEvent only: of a refusal
+	Place     Cursor          // in the order of the search that found it
 	Body      []byte
+}
+
+// at is the place in the order of the last search, or among what was written lately.
+func (r Record) at() Cursor {
+	if r.Place.Set {
+		return r.Place
+	}
+	return Cursor{At: r.Updated, Key: r.Key, Set: true}
 }
 
 // Sent is one receiver of the message that a record came with, and what was covered then.
@@ -59,7 +69,7 @@ type Draft struct {
 	Added     Labels
 	Parts     []Part
 	Sent      []Sent
-	Index     []fhir.IndexValue // values inside parts carry the part's path
+	Index     []fhir.IndexValue // each with the mask of the parts that hold it (fhir.MarkParts)
 	Updated   time.Time
 	Method    InteractionCode // create, update or delete
 	Actor     Actor

@@ -26,7 +26,7 @@ var storedLimits = fhir.Limits{Bytes: 16 << 20}
 
 // typesWithParts carry SUBSETTED on every crossing, trimmed or not, so that the tag tells nothing.
 var typesWithParts = map[fhir.Type]bool{
-	"CarePlan": true, "QuestionnaireResponse": true, "Observation": true, "Patient": true,
+	"CarePlan": true, "Composition": true, "QuestionnaireResponse": true, "Observation": true, "Patient": true,
 }
 
 const (
@@ -49,30 +49,54 @@ func (p Permit) release(r Record) (body []byte, withheld Labels, err error) {
 	if scope.owns(r) || IsDirectory(r.Reference.Type) {
 		return r.Body, 0, nil
 	}
+	if body, withheld, ok := p.outlines.cut(r, covered); ok {
+		return body, withheld, nil
+	}
+	return p.outlines.edit(r, covered)
+}
+
+// edit makes a release by reading the body, and remembers how.
+func (o *outlines) edit(r Record, covered Labels) (body []byte, withheld Labels, err error) {
+	const op = "gateway.release"
 	res, err := fhir.ParseLimits(r.Body, storedLimits)
 	if err != nil {
-		return nil, 0, Failed("gateway.release", Internal, err)
+		return nil, 0, Failed(op, Internal, err)
 	}
 	e := res.Edit()
-	for _, part := range r.Parts {
+	strip(e, res, r.Reference.Type)
+	parts := make([]*fhir.Value, len(r.Parts))
+	for i, part := range r.Parts {
+		parts[i] = res.At(part.Path)
+	}
+	o.remember(r, e, parts)
+	for i, part := range r.Parts {
 		if part.Labels.Within(covered) {
 			continue
 		}
-		v := res.At(part.Path)
-		if v == nil {
-			return nil, 0, Failed("gateway.release", Internal, errPartNotFound)
+		if parts[i] == nil {
+			return nil, 0, Failed(op, Internal, errPartNotFound)
 		}
 		withheld |= part.Labels &^ covered
-		e.Remove(v)
+		e.Remove(parts[i])
 	}
-	if v := res.Root().Get("text"); v != nil {
-		e.Remove(v)
+	if body, err = e.Bytes(); err != nil {
+		return nil, 0, Failed(op, Internal, err)
+	}
+	return body, withheld, nil
+}
+
+// strip takes away what leaves to nobody but the custodian, whatever is covered.
+func strip(e *fhir.Editor, res *fhir.Resource, t fhir.Type) {
+	for _, v := range append([]*fhir.Value{res.Root()}, res.Root().Get("contained").Items()...) {
+		if text := v.Get("text"); text.Kind() == fhir.Object {
+			e.Remove(text)
+		}
 	}
 	if v := res.Root().Get("statusReason"); v != nil && res.Type() == "Communication" {
 		e.Remove(v) // it tells the sender what stayed behind, by category
 	}
 	stripReferences(e, res)
-	if typesWithParts[r.Reference.Type] {
+	if typesWithParts[t] {
 		tag := subsettedTag
 		if old := res.Root().Get("meta", "tag"); old != nil {
 			for _, t := range old.Items() {
@@ -81,11 +105,6 @@ func (p Permit) release(r Record) (body []byte, withheld Labels, err error) {
 		}
 		e.Set(res.Root().Get("meta"), "tag", []byte("["+tag+"]"))
 	}
-	body, err = e.Bytes()
-	if err != nil {
-		return nil, 0, Failed("gateway.release", Internal, err)
-	}
-	return body, withheld, nil
 }
 
 // stripReferences removes display, identifier and type from every reference to a record: they would

@@ -10,46 +10,57 @@ import (
 // search performs search-type. The Scope is part of the SQL, so that what is hidden is neither
 // found, nor counted, nor a place in the order; afterwards every row is decided anew in Go.
 func (g *Gateway) search(ctx context.Context, a Actor, in Interaction) (Outcome, error) {
-	var (
-		out  Outcome
-		rows released
-	)
-	err := g.Store.Snapshot(ctx, func(v View) error {
-		who, err := g.resolve(ctx, v, a)
-		if err != nil {
-			return err
-		}
-		found, err := g.find(ctx, v, who, in)
-		if err != nil {
-			return err
-		}
-		page := newPage("searchset", in.Search)
-		page.outcome = !IsDirectory(in.Target.Type)
-		if len(found.rows) > in.Search.Count {
-			found.rows = found.rows[:in.Search.Count]
-			if page.next, err = g.seal(found.cursor(in.Search), found.bound); err != nil {
-				return err
-			}
-		}
-		permits, err := g.permitsOf(ctx, v, who, in.Code, found)
-		if err != nil {
-			return err
-		}
-		if rows, err = g.releaseRows(who, in.Code, found.rows, permits, page); err != nil {
-			return err
-		}
-		out = Outcome{Release: Release{body: page.bytes()}}
-		return g.asQuestion(who, in, &rows)
+	var seen looked
+	err := g.Store.Snapshot(ctx, func(v View) (err error) {
+		seen, err = g.searchAt(ctx, v, a, in)
+		return err
 	})
 	if err != nil {
 		return Outcome{}, err
 	}
-	if !IsDirectory(in.Target.Type) {
-		if err := g.record(ctx, rows.entries, rows.fetched); err != nil {
+	if !IsDirectory(in.Target.Type) || throughRecords(in.Search) {
+		if err := g.record(ctx, seen.entries, seen.fetched); err != nil {
 			return Outcome{}, err
 		}
 	}
-	return out, nil
+	return seen.out, nil
+}
+
+// searchAt searches on one snapshot.
+func (g *Gateway) searchAt(ctx context.Context, v View, a Actor, in Interaction) (looked, error) {
+	who, err := g.resolve(ctx, v, a)
+	if err != nil {
+		return looked{}, err
+	}
+	found, err := g.find(ctx, v, who, in)
+	if err != nil {
+		return looked{}, err
+	}
+	page := newPage("searchset", in.Search)
+	page.outcome = !IsDirectory(in.Target.Type) || found.wide
+	page.total, page.counted = found.total, found.counted
+	page.shown = showing(in.Search)
+	if len(found.rows) > in.Search.Count {
+		found.rows = found.rows[:in.Search.Count]
+		if page.next, err = g.seal(g.following(found, in.Search), found.bound); err != nil {
+			return looked{}, err
+		}
+	}
+	permits, err := g.permitsOf(ctx, v, who, in.Code, found)
+	if err != nil {
+		return looked{}, err
+	}
+	inclusion := newInclusion(in.Search.Includes)
+	page.keep = inclusion.keep
+	rows, err := g.releaseRows(who, in.Code, found.rows, permits, page)
+	if err != nil {
+		return looked{}, err
+	}
+	if err := g.include(ctx, v, who, in, found, inclusion, &rows, page); err != nil {
+		return looked{}, err
+	}
+	err = g.asQuestion(who, in, &rows)
+	return looked{out: Outcome{Release: Release{body: page.bytes()}}, entries: rows.entries, fetched: rows.fetched}, err
 }
 
 // asQuestion puts the search itself into the ledger. It stands beside releases of the asker's own
@@ -59,7 +70,9 @@ func (g *Gateway) asQuestion(who asked, in Interaction, rows *released) error {
 	told := false
 	for i := range rows.entries {
 		e := &rows.entries[i]
-		e.Type = in.Target.Type
+		if in.Target.Type != "" {
+			e.Type = in.Target.Type
+		}
 		if e.Entities[0].Custodian == who.party.ID {
 			e.Query, told = in.Search.Canonical, true
 		}
@@ -75,17 +88,34 @@ func (g *Gateway) asQuestion(who asked, in Interaction, rows *released) error {
 
 // found is what the store gave for a search, and the permit it gave it for.
 type found struct {
-	permit Permit
-	named  bool // a patient was named: the permit holds for every row
-	rows   []Record
-	bound  []byte // what the token of the next page is bound to
+	permit  Permit
+	named   bool // a patient was named: the permit holds for every row
+	wide    bool // records were looked at, whatever type was found
+	rows    []Record
+	bound   []byte // what the token of the next page is bound to
+	after   Cursor
+	total   int
+	counted bool
 }
 
-func (f found) cursor(s Search) Cursor {
-	last := f.rows[len(f.rows)-1]
-	c := Cursor{At: last.Low, Key: last.Key, Set: true}
-	if s.Sort.Param == "_lastUpdated" {
-		c.At = last.Updated
+// following is the place of the last row of the page. What changes after the first page was given
+// keeps its place on the pages that follow.
+func (g *Gateway) following(f found, s Search) Cursor {
+	last := f.rows[s.Count-1]
+	if !last.Place.Set { // the ledger, which is only added to
+		if s.Sort.Param == "_lastUpdated" {
+			return last.at()
+		}
+		return Cursor{At: last.Low, Key: last.Key, Set: true}
+	}
+	c := last.Place
+	if c.Since = f.after.Since; !f.after.Set {
+		c.Since = g.Clock()
+		for _, r := range f.rows { // the clock of who wrote may be ahead of ours
+			if r.Updated.After(c.Since) {
+				c.Since = r.Updated
+			}
+		}
 	}
 	return c
 }
@@ -93,26 +123,73 @@ func (f found) cursor(s Search) Cursor {
 func (g *Gateway) find(ctx context.Context, v View, who asked, in Interaction) (found, error) {
 	s := in.Search
 	f := found{bound: binding(who.Actor, s.Canonical, g.Decider.Revision())}
-	after, err := g.unseal(s.Page, f.bound)
+	var err error
+	if f.after, err = g.unseal(s.Page, f.bound); err != nil {
+		return found{}, err
+	}
+	if s.Types != nil {
+		return g.findIn(ctx, v, who, in, f)
+	}
+	person, err := g.reach(ctx, v, who, in.Code, in.Target.Type, &s, &f)
 	if err != nil {
 		return found{}, err
 	}
-	var person PersonID
+	if s.Count > 0 && s.Summary != fhir.SummaryCount {
+		if f.rows, err = v.Search(ctx, f.permit, in.Target.Type, s, person, s.Count+1, f.after); err != nil {
+			return found{}, err
+		}
+	}
+	if limit, ok := totalOf(s); ok {
+		f.counted = true
+		f.total, err = v.Total(ctx, f.permit, in.Target.Type, s, person, limit)
+	}
+	return f, err
+}
+
+// reach settles the permit of a search in one type, and the person that it is about.
+func (g *Gateway) reach(ctx context.Context, v View, who asked, code InteractionCode, t fhir.Type, s *Search, f *found) (person PersonID, err error) {
+	f.wide = f.wide || !IsDirectory(t) || throughRecords(*s)
 	switch {
-	case IsDirectory(in.Target.Type):
-		f.permit, f.named = directoryPermit(who, in.Code), true
+	case IsDirectory(t) && !throughRecords(*s):
+		f.permit, f.named = directoryPermit(who, code), true
 	case s.Subject.IsZero():
-		f.permit, err = g.permit(ctx, who, in.Code, Question{Action: ReadAction})
+		f.permit, err = g.permit(ctx, who, code, Question{Action: ReadAction})
 	default:
 		f.named = true
-		f.permit, person, err = g.about(ctx, v, who, in.Code, in.Target.Type, &s)
+		f.permit, person, err = g.about(ctx, v, who, code, t, s)
 	}
-	if err != nil {
-		return found{}, err
+	f.named = f.named || t == "AuditEvent" // the ledger has a scope of its own
+	return person, err
+}
+
+// throughRecords tells whether a search goes over or brings along what is under taushetsplikt.
+func throughRecords(s Search) bool {
+	for _, c := range s.Criteria {
+		if len(c.Lists) > 0 {
+			return true
+		}
+		for _, w := range c.Ways {
+			if slices.ContainsFunc(w.Hops, func(h fhir.Hop) bool { return !IsDirectory(h.To) }) {
+				return true
+			}
+		}
 	}
-	f.named = f.named || in.Target.Type == "AuditEvent" // the ledger has a scope of its own
-	f.rows, err = v.Search(ctx, f.permit, in.Target.Type, s, person, s.Count+1, after)
-	return f, err
+	return len(s.Includes) > 0
+}
+
+// estimated is how far an estimate counts: exact up to it, and one more beyond.
+const estimated = 1000
+
+// totalOf tells whether a total is asked for, and how far to count. The planner's estimates are not
+// used: they count what is hidden.
+func totalOf(s Search) (limit int, asked bool) {
+	switch {
+	case s.Total == fhir.TotalAccurate, s.Summary == fhir.SummaryCount, s.Count == 0 && s.Total == fhir.TotalUnasked:
+		return 0, true
+	case s.Total == fhir.TotalEstimate:
+		return estimated + 1, true
+	}
+	return 0, false
 }
 
 // about asks about a named patient. The requester's own Patient stands for the whole person;
@@ -132,24 +209,42 @@ func (g *Gateway) about(ctx context.Context, v View, who asked, code Interaction
 		}
 		return p, facts.Person, nil
 	}
-	param, ok := subjectParam(t)
-	if !ok {
-		return Permit{}, 0, Fault("gateway.search", BadQuery,
-			fhir.Issue{Severity: "error", Type: "not-supported", Code: "search.parameter-unknown", Expression: "patient"})
+	if s.Compartment {
+		c, ok := fhir.InCompartment(t, s.Subject.Patient.ID)
+		switch {
+		case t == "Patient": // she herself
+			c.Ways = []fhir.Way{{From: t, Param: fhir.SearchParameterOf(t, "_id")}}
+		case !ok:
+			return p, nobody, nil
+		}
+		s.Criteria = append(slices.Clone(s.Criteria), c)
+		return p, 0, nil
 	}
-	s.Conditions = append(slices.Clone(s.Conditions), Condition{
-		Param: param, Values: []Operand{{Reference: s.Subject.Patient}},
-	})
-	return p, 0, nil
+	*s, err = byPatient(t, *s)
+	return p, 0, err
 }
 
-func subjectParam(t fhir.Type) (fhir.SearchParam, bool) {
+// byPatient asks for what names the Patient literally.
+func byPatient(t fhir.Type, s Search) (Search, error) {
+	param := subjectParam(t)
+	if param == nil {
+		return Search{}, Fault("gateway.search", BadQuery, fhir.Issue{
+			Severity: "error", Type: "not-supported", Code: "search.parameter-unknown", Expression: "patient", Args: []string{string(t), "–"},
+		})
+	}
+	s.Criteria = append(slices.Clone(s.Criteria), fhir.Criterion{
+		Name: param.Name, Ways: []fhir.Way{{From: t, Param: param}}, Values: []fhir.Operand{{Reference: s.Subject.Patient}},
+	})
+	return s, nil
+}
+
+func subjectParam(t fhir.Type) *fhir.SearchParameter {
 	for _, name := range []string{"patient", "subject"} {
-		if p, ok := fhir.SearchParamOf(t, name); ok {
-			return p, true
+		if p := fhir.SearchParameterOf(t, name); p != nil && p.MayTarget("Patient") {
+			return p
 		}
 	}
-	return fhir.SearchParam{}, false
+	return nil
 }
 
 // permitsOf gives each row the permit that decides it. Where no patient was named, each person on
@@ -209,7 +304,20 @@ func (g *Gateway) releaseRows(who asked, code InteractionCode, rows []Record, pe
 		if err != nil {
 			return released{}, err
 		}
+		if page.keep != nil {
+			if err := page.keep(r, body); err != nil {
+				return released{}, err
+			}
+		}
+		if page.shown != nil && body != nil {
+			if body, err = page.shown(body); err != nil {
+				return released{}, err
+			}
+		}
 		page.add(r, body)
+		if IsDirectory(r.Reference.Type) { // its reads are not recorded
+			continue
+		}
 		of := line{person: r.Person, custodian: holder(r)}
 		i, ok := at[of]
 		if !ok {

@@ -7,59 +7,114 @@ import (
 	"github.com/sluse/sluse/gateway/fhir"
 )
 
-// write performs create, update and delete of a party's own records.
+// write performs create, update, patch and delete of a party's own records.
 func (g *Gateway) write(ctx context.Context, a Actor, in Interaction) (Outcome, error) {
-	const op = "gateway.write"
-	if in.Target.Type == "Provenance" && in.Code != Create { // who did what is not rewritten
-		return Outcome{}, Fault(op, NotSupported, fhir.Issue{Severity: "error", Type: "not-supported", Code: "interaction"})
-	}
-	dir, err := g.Store.Directory(ctx)
-	if err != nil {
-		return Outcome{}, Failed(op, Unavailable, err)
-	}
-	party, ok := dir.Party(a.Party)
-	if !ok && a.Kind != Operator {
-		return Outcome{}, forbidden(op, "actor-unknown")
-	}
-	who := asked{Actor: a, party: party}
-	p, err := g.permit(ctx, who, in.Code, Question{Action: WriteAction, Type: in.Target.Type})
+	who, dir, err := g.writer(ctx, a)
 	if err != nil {
 		return Outcome{}, err
 	}
-	if p.decision.Effect != Allow || !p.Scope().Write {
-		entry, err := g.refusal(who, in, 0, Forbidden)
-		if err != nil {
-			return Outcome{}, err
-		}
-		if err := g.record(ctx, []AuditEntry{entry}, nil); err != nil {
-			return Outcome{}, err
-		}
-		return Outcome{}, forbidden(op, "write-not-allowed")
+	s := step{in: in, who: who, dir: dir}
+	if s.permit, err = g.mayWrite(ctx, who, in); err != nil {
+		return Outcome{}, err
 	}
-	if in.Code == Delete {
-		return g.delete(ctx, who, p, in)
+	if in.When == nil && (in.Code == Create || in.Code == Update) {
+		if s.ready, err = g.prepare(ctx, who, dir, in); err != nil {
+			return Outcome{}, g.refuseContent(ctx, s, err)
+		}
+		if in.Code == Create && !s.ready.composite() && a.Attest.NIN.IsZero() {
+			return g.create(ctx, who, s.permit, s.ready)
+		}
 	}
-	w, err := g.prepare(ctx, who, dir, in)
+	var out Outcome
+	err = g.Store.Tx(ctx, func(tx Tx) error {
+		var err error
+		out, err = g.perform(ctx, tx, s)
+		return err
+	})
 	if err != nil {
-		return Outcome{}, g.refuseContent(ctx, who, p, in, err)
+		return Outcome{}, err
 	}
-	if in.Code == Create && !w.composite() && a.Attest.NIN.IsZero() {
-		return g.create(ctx, who, p, w)
+	return out, nil
+}
+
+// writer finds the party of who wants to write.
+func (g *Gateway) writer(ctx context.Context, a Actor) (asked, Directory, error) {
+	const op = "gateway.write"
+	dir, err := g.Store.Directory(ctx)
+	if err != nil {
+		return asked{}, nil, Failed(op, Unavailable, err)
 	}
-	return g.put(ctx, who, p, in, w)
+	party, ok := dir.Party(a.Party)
+	if a.Kind == Nobody || !ok && a.Kind != Operator {
+		return asked{}, nil, forbidden(op, "actor-unknown")
+	}
+	return asked{Actor: a, party: party}, dir, nil
+}
+
+// mayWrite asks whether the type may be written; a refusal is durable before it is told.
+func (g *Gateway) mayWrite(ctx context.Context, who asked, in Interaction) (Permit, error) {
+	const op = "gateway.write"
+	if in.Target.Type == "Provenance" && in.Code != Create { // who did what is not rewritten
+		return Permit{}, Fault(op, NotSupported, fhir.Issue{Severity: "error", Type: "not-supported", Code: "interaction"})
+	}
+	p, err := g.permit(ctx, who, in.Code, Question{Action: WriteAction, Type: in.Target.Type})
+	if err != nil {
+		return Permit{}, err
+	}
+	if p.decision.Effect == Allow && p.Scope().Write {
+		return p, nil
+	}
+	entry, err := g.refusal(who, in, 0, Forbidden)
+	if err != nil {
+		return Permit{}, err
+	}
+	if err := g.record(ctx, []AuditEntry{entry}, nil); err != nil {
+		return Permit{}, err
+	}
+	return Permit{}, forbidden(op, "write-not-allowed")
+}
+
+// step is one write on its way through a transaction: a single one, or an entry of a Bundle.
+type step struct {
+	in      Interaction
+	who     asked
+	dir     Directory
+	permit  Permit
+	ready   *written // prepared before the transaction; nil: prepared inside it
+	version string   // chosen before for the new version, "" when any will do
+	fresh   bool     // the id is chosen for a new record: one that is there is in the way
+}
+
+// perform does one write inside a transaction: condition, own record, content, labels, version,
+// what follows from it, and the line of the ledger.
+func (g *Gateway) perform(ctx context.Context, tx Tx, s step) (Outcome, error) {
+	if s.in.When != nil {
+		out, done, err := g.condition(ctx, tx, &s)
+		if err != nil || done {
+			return out, err
+		}
+	}
+	switch s.in.Code {
+	case Delete:
+		return g.delete(ctx, tx, s)
+	case Patch:
+		return g.amend(ctx, tx, s)
+	default:
+		return g.put(ctx, tx, s)
+	}
 }
 
 // refuseContent tells what is wrong with a body, but only to who may write what it is for: whose a
 // record is comes before what it should hold.
-func (g *Gateway) refuseContent(ctx context.Context, who asked, p Permit, in Interaction, fault error) error {
-	if in.Code != Update {
+func (g *Gateway) refuseContent(ctx context.Context, s step, fault error) error {
+	if s.in.Code != Update {
 		return fault
 	}
 	err := g.Store.Tx(ctx, func(tx Tx) error {
-		_, err := g.writable(ctx, tx, who, p, in)
+		_, err := g.writable(ctx, tx, s)
 		return err
 	})
-	if err == nil || CodeOf(err) == NotFound && ownPrefix(who, in.Target.ID) {
+	if err == nil || CodeOf(err) == NotFound && ownPrefix(s.who, s.in.Target.ID) {
 		return fault
 	}
 	return err
@@ -71,12 +126,14 @@ type written struct {
 	draft    Draft
 	points   []fhir.Reference
 	dir      Directory
+
+	subscription *wanted // of a Subscription: what it asks for
 }
 
 // composite writes need more than the row: grants, labels of what they point at, a queue.
 func (w *written) composite() bool {
 	t := w.draft.Reference.Type
-	return t == "Consent" || t == "CareTeam" || len(w.points) > 0 || queues(w.resource)
+	return t == "Consent" || t == "CareTeam" || w.subscription != nil || len(w.points) > 0 || queues(w.resource)
 }
 
 // prepare checks and labels a body: everything that needs no transaction.
@@ -92,8 +149,15 @@ func (g *Gateway) prepare(ctx context.Context, who asked, dir Directory, in Inte
 	if err := g.directoryRules(who, res); err != nil {
 		return nil, err
 	}
+	res, sub, err := g.subscription(who, res)
+	if err != nil {
+		return nil, err
+	}
 	found, err := g.Labeller.Label(ctx, res)
 	if err != nil {
+		return nil, err
+	}
+	if err := g.tellNames(ctx, dir, res, &found); err != nil {
 		return nil, err
 	}
 	ref, err := g.newReference(res.Type(), in.Target.ID)
@@ -102,7 +166,7 @@ func (g *Gateway) prepare(ctx context.Context, who asked, dir Directory, in Inte
 	}
 	d := Draft{
 		Reference: ref, Custodian: who.Party, Labels: found.Labels, Added: found.Added, Parts: found.Parts,
-		Index: fhir.Extract(res), Updated: g.Clock(), Method: in.Code, Actor: who.Actor,
+		Index: fhir.Index(res), Updated: g.Clock(), Method: in.Code, Actor: who.Actor,
 	}
 	d.Subject, _ = res.Subject()
 	d.Low, d.High, _ = res.Date()
@@ -116,7 +180,7 @@ func (g *Gateway) prepare(ctx context.Context, who asked, dir Directory, in Inte
 			return nil, err
 		}
 	}
-	return &written{resource: res, draft: d, points: found.Points, dir: dir}, nil
+	return &written{resource: res, draft: d, points: found.Points, dir: dir, subscription: sub}, nil
 }
 
 // stamp fixes the bytes: id and meta are the server's, every other byte is the writer's.
@@ -134,6 +198,7 @@ func (g *Gateway) stamp(who asked, w *written) error {
 	}
 	w.draft.Labels |= w.draft.Added
 	w.draft.Body = body
+	w.draft.MarkIndex(w.resource)
 	return nil
 }
 
@@ -153,64 +218,94 @@ func (g *Gateway) create(ctx context.Context, who asked, p Permit, w *written) (
 	return accepted(r, w.draft.Body, true), nil
 }
 
-// put is the long way: everything that reads before it writes.
-func (g *Gateway) put(ctx context.Context, who asked, p Permit, in Interaction, w *written) (Outcome, error) {
+// put writes what was sent over an own record, or as a new one.
+func (g *Gateway) put(ctx context.Context, tx Tx, s step) (Outcome, error) {
 	const op = "gateway.put"
-	var out Outcome
-	base := w.draft
-	err := g.Store.Tx(ctx, func(tx Tx) error {
-		w.draft = base
-		created := in.Code == Create
-		if !created {
-			current, err := g.writable(ctx, tx, who, p, in)
-			switch {
-			case CodeOf(err) == NotFound && err != nil && ownPrefix(who, in.Target.ID):
-				created, w.draft.Method = true, Create
-			case err != nil:
-				return err
-			default:
-				if err := g.ordered(ctx, tx, current); err != nil {
-					return err
-				}
-				w.draft.Previous = current.Reference.Version
-				w.draft.Added |= current.Added
-				if err := carryParts(current, w); err != nil {
-					return err
-				}
-				w.draft.Custodian = current.Custodian
-				w.draft.Sent = current.Sent
-			}
+	var current Record
+	created := s.in.Code == Create
+	if !created {
+		var err error
+		current, err = g.writable(ctx, tx, s)
+		switch {
+		case err != nil && CodeOf(err) == NotFound && ownPrefix(s.who, s.in.Target.ID):
+			created = true
+		case err != nil:
+			return Outcome{}, err
+		case s.fresh: // R4 http.html#cond-update: no match, and the id of the body is taken
+			return Outcome{}, Fault(op, Conflict, fhir.Issue{Severity: "error", Type: "conflict", Code: "condition-id-taken", Expression: "http.id"})
+		case s.in.Absent:
+			return Outcome{}, Fault(op, Precondition, fhir.Issue{Severity: "error", Type: "conflict", Code: "exists", Expression: "http.If-None-Match"})
 		}
-		if created && in.IfMatch != "" {
-			return Fault(op, Precondition, fhir.Issue{Severity: "error", Type: "conflict", Code: "version-conflict"})
+	}
+	w, err := g.prepared(ctx, s)
+	if err != nil {
+		return Outcome{}, err
+	}
+	return g.keepVersion(ctx, tx, s, w, current, created)
+}
+
+// prepared gives what was prepared before, or prepares it now. The draft is a copy, since a
+// transaction may run again.
+func (g *Gateway) prepared(ctx context.Context, s step) (*written, error) {
+	w := s.ready
+	if w == nil {
+		var err error
+		if w, err = g.prepare(ctx, s.who, s.dir, s.in); err != nil {
+			return nil, err
 		}
-		if err := g.takeOver(ctx, tx, w); err != nil {
-			return err
+	}
+	again := *w
+	again.draft.Parts = slices.Clone(w.draft.Parts)
+	if s.version != "" {
+		again.draft.Reference.Version = s.version
+	}
+	return &again, nil
+}
+
+// keepVersion stores a version with everything that it brings with it.
+func (g *Gateway) keepVersion(ctx context.Context, tx Tx, s step, w *written, current Record, created bool) (Outcome, error) {
+	if created {
+		if s.in.IfMatch != "" {
+			return Outcome{}, Fault("gateway.put", Precondition, fhir.Issue{Severity: "error", Type: "conflict", Code: "version-conflict"})
 		}
-		if err := g.stamp(who, w); err != nil {
-			return err
+		w.draft.Method = Create
+	} else {
+		if err := g.ordered(ctx, tx, current); err != nil {
+			return Outcome{}, err
 		}
-		r, err := tx.Put(ctx, p, w.draft)
-		if err != nil {
-			return err
+		w.draft.Method = Update
+		w.draft.Previous = current.Reference.Version
+		w.draft.Added |= current.Added
+		if err := carryParts(current, w); err != nil {
+			return Outcome{}, err
 		}
-		if err := g.attestedWrite(ctx, tx, who, r); err != nil {
-			return err
-		}
-		if err := g.follow(ctx, tx, who, w, r); err != nil {
-			return err
-		}
-		entry, err := g.writtenEntry(who, w, r.Person)
-		if err != nil {
-			return err
-		}
-		if err := tx.Record(ctx, []AuditEntry{entry}); err != nil {
-			return err
-		}
-		out = accepted(r, w.draft.Body, created)
-		return nil
-	})
-	return out, err
+		w.draft.Custodian = current.Custodian
+		w.draft.Sent = current.Sent
+	}
+	if err := g.takeOver(ctx, tx, w); err != nil {
+		return Outcome{}, err
+	}
+	if err := g.stamp(s.who, w); err != nil {
+		return Outcome{}, err
+	}
+	r, err := tx.Put(ctx, s.permit, w.draft)
+	if err != nil {
+		return Outcome{}, err
+	}
+	if err := g.attestedWrite(ctx, tx, s.who, r); err != nil {
+		return Outcome{}, err
+	}
+	if err := g.follow(ctx, tx, s.who, w, r); err != nil {
+		return Outcome{}, err
+	}
+	entry, err := g.writtenEntry(s.who, w, r.Person)
+	if err != nil {
+		return Outcome{}, err
+	}
+	if err := tx.Record(ctx, []AuditEntry{entry}); err != nil {
+		return Outcome{}, err
+	}
+	return accepted(r, w.draft.Body, created), nil
 }
 
 // attestedWrite holds a token that is bound to one patient to her records.
@@ -230,8 +325,9 @@ func (g *Gateway) attestedWrite(ctx context.Context, tx Tx, who asked, r Record)
 
 // writable gives the own record that a write is about. What is visible and another's is
 // Forbidden; what is not visible is absent.
-func (g *Gateway) writable(ctx context.Context, tx Tx, who asked, p Permit, in Interaction) (Record, error) {
+func (g *Gateway) writable(ctx context.Context, tx Tx, s step) (Record, error) {
 	const op = "gateway.write"
+	who, in := s.who, s.in
 	full, err := g.resolve(ctx, tx, who.Actor)
 	if err != nil && who.Kind != Operator {
 		return Record{}, err
@@ -256,7 +352,7 @@ func (g *Gateway) writable(ctx context.Context, tx Tx, who asked, p Permit, in I
 	if seen.Custodian != who.Party && (!IsDirectory(in.Target.Type) || who.Kind != Operator) {
 		return Record{}, forbidden(op, "not-yours")
 	}
-	current, err := tx.Lock(ctx, p, in.Target)
+	current, err := tx.Lock(ctx, s.permit, in.Target)
 	if err != nil {
 		return Record{}, err
 	}
@@ -289,6 +385,8 @@ func (g *Gateway) follow(ctx context.Context, tx Tx, who asked, w *written, r Re
 		return g.register(ctx, tx, who, w, r)
 	case "CareTeam":
 		return g.renormalise(ctx, tx, w)
+	case "Subscription":
+		return g.subscribe(ctx, tx, who, w, r)
 	case "Communication":
 		if queues(w.resource) {
 			return g.enqueue(ctx, tx, who, w.resource, r)
@@ -297,45 +395,46 @@ func (g *Gateway) follow(ctx context.Context, tx Tx, who asked, w *written, r Re
 	return nil
 }
 
-func (g *Gateway) delete(ctx context.Context, who asked, p Permit, in Interaction) (Outcome, error) {
-	err := g.Store.Tx(ctx, func(tx Tx) error {
-		current, err := g.writable(ctx, tx, who, p, in)
-		if err != nil {
-			return err
+// delete writes the version that tells that an own record is gone. Deleting what is deleted succeeds
+// (R4 http.html#delete).
+func (g *Gateway) delete(ctx context.Context, tx Tx, s step) (Outcome, error) {
+	current, err := g.writable(ctx, tx, s)
+	if err != nil {
+		if CodeOf(err) == Gone {
+			return Outcome{}, nil
 		}
-		ref, err := g.newReference(in.Target.Type, in.Target.ID)
-		if err != nil {
-			return err
-		}
-		d := Draft{
-			Reference: ref, Previous: current.Reference.Version, Custodian: current.Custodian,
-			Low: current.Low, High: current.High, Labels: current.Labels, Added: current.Added,
-			Parts: current.Parts, Sent: current.Sent, Updated: g.Clock(), Method: Delete, Actor: who.Actor,
-		}
-		r, err := tx.Put(ctx, p, d)
-		if err != nil {
-			return err
-		}
-		w := &written{draft: d}
-		switch ref.Type {
-		case "Consent":
-			err = tx.PutGrants(ctx, current.Person, ref, nil, Basis{})
-		case "CareTeam":
-			err = g.renormalise(ctx, tx, w)
-		}
-		if err != nil {
-			return err
-		}
-		entry, err := g.writtenEntry(who, w, r.Person)
-		if err != nil {
-			return err
-		}
-		return tx.Record(ctx, []AuditEntry{entry})
-	})
-	if CodeOf(err) == Gone && err != nil {
-		return Outcome{}, nil // R4 http.html#delete: deleting what is deleted succeeds
+		return Outcome{}, err
 	}
-	return Outcome{}, err
+	ref, err := g.newReference(s.in.Target.Type, s.in.Target.ID)
+	if err != nil {
+		return Outcome{}, err
+	}
+	d := Draft{
+		Reference: ref, Previous: current.Reference.Version, Custodian: current.Custodian,
+		Low: current.Low, High: current.High, Labels: current.Labels, Added: current.Added,
+		Parts: current.Parts, Sent: current.Sent, Updated: g.Clock(), Method: Delete, Actor: s.who.Actor,
+	}
+	r, err := tx.Put(ctx, s.permit, d)
+	if err != nil {
+		return Outcome{}, err
+	}
+	w := &written{draft: d}
+	switch ref.Type {
+	case "Consent":
+		err = tx.PutGrants(ctx, current.Person, ref, nil, Basis{})
+	case "CareTeam":
+		err = g.renormalise(ctx, tx, w)
+	case "Subscription":
+		err = tx.Unsubscribe(ctx, current.Custodian, ref.ID)
+	}
+	if err != nil {
+		return Outcome{}, err
+	}
+	entry, err := g.writtenEntry(s.who, w, r.Person)
+	if err != nil {
+		return Outcome{}, err
+	}
+	return Outcome{Version: r.Reference.Version, Updated: r.Updated}, tx.Record(ctx, []AuditEntry{entry})
 }
 
 func (g *Gateway) writtenEntry(who asked, w *written, person PersonID) (AuditEntry, error) {

@@ -30,7 +30,7 @@ releasable if {
 
 releasable if {
 	crossing
-	not input.record.type in data.policy.crossing.except
+	not holder.type in data.policy.crossing.except
 	count(input.record.labels) > 0
 	every l in input.record.labels {
 		l in covered
@@ -54,8 +54,13 @@ covered_labels := covered if {
 	not own
 	crossing
 	not fetched
-	not input.record.type in data.policy.crossing.except
+	not holder.type in data.policy.crossing.except
 }
+
+# METADATA
+# title: Typen og id-en opplysningen nevnes ved
+# description: En Binary har typen og id-en til opplysningen securityContext viser til (semantikken, Binary).
+holder := input.record.context if input.record.context else := {"type": input.record.type, "id": input.record.id}
 
 # METADATA
 # title: Alle kategorier
@@ -114,7 +119,7 @@ crossing if {
 # description: Mangler noe i spørsmålet, krysser ingenting (hpl. § 21).
 whole if {
 	not own
-	every s in [input.question.party, input.record.type, input.record.id, input.record.custodian] {
+	every s in [input.question.party, input.record.type, input.record.id, holder.type, holder.id, input.record.custodian] {
 		is_string(s)
 		s != ""
 	}
@@ -328,8 +333,8 @@ custodian_listed(references) if {
 # description: Type, enkeltopplysning og tidsrom; det udaterte er utenfor ethvert tidsrom (hpl. § 22).
 touches(chain) if {
 	every p in chain {
-		reading.type_listed(p, input.record.type)
-		reading.item_listed(p, input.record.type, input.record.id)
+		reading.type_listed(p, holder.type)
+		reading.item_listed(p, holder.type, holder.id)
 		inside(p)
 	}
 }
@@ -553,24 +558,17 @@ strikes(chain) if {
 
 # METADATA
 # title: Type i et forbud
-# description: De oppgitte; en Binary er av samme type som dokumentet den hører til (pbrl. § 5-3; semantikken, Binary).
-type_wide(p) if reading.type_listed(p, input.record.type)
+# description: De oppgitte; en Binary treffes både som det den hører til og som Binary (pbrl. § 5-3; semantikken, Binary).
+type_wide(p) if reading.type_listed(p, holder.type)
 
-type_wide(p) if {
-	input.record.type == "Binary"
-	reading.type_listed(p, "DocumentReference")
-}
+type_wide(p) if reading.type_listed(p, input.record.type)
 
 # METADATA
 # title: Enkeltopplysning i et forbud
-# description: De oppgitte; et forbud mot et dokument tar med enhver Binary, som kan høre til det (pbrl. § 5-3; semantikken, Binary).
-item_wide(p) if reading.item_listed(p, input.record.type, input.record.id)
+# description: De oppgitte; en Binary treffes både som det den hører til og som seg selv (pbrl. § 5-3; semantikken, Binary).
+item_wide(p) if reading.item_listed(p, holder.type, holder.id)
 
-item_wide(p) if {
-	input.record.type == "Binary"
-	some d in p.data
-	startswith(d.reference.reference, "DocumentReference/")
-}
+item_wide(p) if reading.item_listed(p, input.record.type, input.record.id)
 
 # METADATA
 # title: Overlapper

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"net/url"
 	"os"
 	"strings"
@@ -24,6 +25,30 @@ type configuration struct {
 	Checkpoints string        `yaml:"checkpoints"` // directory for the signed checkpoints of the ledger, outside the database's
 	Database    databaseEntry `yaml:"database"`
 	Issuer      issuerEntry   `yaml:"issuer"`
+	Export      exportEntry   `yaml:"export"` // bounds of bulk exports
+	// Origins are the web applications, https://host[:port], that a browser may let read the answers. Default: none.
+	Origins []string `yaml:"origins"`
+	// Notifications lists where subscribers may be notified. Default: nowhere.
+	Notifications []destinationEntry `yaml:"notifications"`
+}
+
+// destinationEntry is one place to which notifications may go.
+type destinationEntry struct {
+	URL      string         `yaml:"url"`      // https://host[:port][/path]: that origin exactly, and what lies under the path
+	Networks []netip.Prefix `yaml:"networks"` // addresses that are not public and that the host may have: 10.20.0.0/16
+}
+
+// destinations reads the places; loopback allows http to the machine itself.
+func destinations(entries []destinationEntry, loopback bool) (list []gateway.Destination, err error) {
+	var faults []error
+	for i, e := range entries {
+		d, err := gateway.NewDestination(e.URL, e.Networks, loopback)
+		if err != nil {
+			faults = append(faults, fmt.Errorf("notifications[%d].url: %w", i, err))
+		}
+		list = append(list, d)
+	}
+	return list, errors.Join(faults...)
 }
 
 // databaseEntry says where the records are: a server of one's own, or a private one.
@@ -40,6 +65,7 @@ type issuerEntry struct {
 	URL           string              `yaml:"url"`      // exact value of iss
 	Audience      string              `yaml:"audience"` // exact value of aud; default oslo:sluse
 	JWKS          string              `yaml:"jwks"`     // file with the issuer's public keys
+	Token         string              `yaml:"token"`    // token endpoint that clients are told of; default url/connect/token
 	Organizations []organizationEntry `yaml:"organizations"`
 }
 
@@ -82,6 +108,12 @@ func (c configuration) validate() error {
 		if u, err := url.Parse(c.Base); err != nil || u.Host == "" || u.Path != "/fhir" || u.RawQuery != "" {
 			faults = append(faults, errors.New("base must be absolute and end in /fhir"))
 		}
+	}
+	if _, err := destinations(c.Notifications, false); err != nil {
+		faults = append(faults, err)
+	}
+	if err := c.Export.validate(); err != nil {
+		faults = append(faults, err)
 	}
 	if err := c.Database.validate(); err != nil {
 		faults = append(faults, err)

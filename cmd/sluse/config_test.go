@@ -38,7 +38,7 @@ func TestConfiguration(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Listen != "127.0.0.1:8080" || c.Issuer.Audience != "oslo:sluse" {
+	if c.Listen != "127.0.0.1:8080" || c.Issuer.Audience != "oslo:sluse" || c.Origins != nil {
 		t.Errorf("defaults: %+v", c)
 	}
 	for organization, want := range map[helseid.Organization]string{

@@ -20,6 +20,8 @@ type demoCommand struct {
 	Admin  string `default:"127.0.0.1:8081" placeholder:"ADDRESS" help:"Address of health, readiness and metrics."`
 	Data   string `placeholder:"DIR" help:"Directory that keeps the data. Default: a temporary one, removed at the end."`
 
+	Notify []string `placeholder:"URL" help:"Where subscribers may be notified: https, or http to a loopback address. May be repeated."`
+
 	NoStory        bool   `hidden:"" help:"Serve the parties and nothing else."`
 	StoryOmitLabel string `hidden:"" placeholder:"LABEL" help:"Leave a label out of the first samtykke."`
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/sluse/sluse/gateway"
 	"github.com/sluse/sluse/gateway/helseid"
 )
 
@@ -19,6 +20,7 @@ const demoWorker = 50 * time.Millisecond
 type node struct {
 	base, admin string
 	plant       *plant
+	notices     []gateway.Destination
 	database    *database
 	cancel      context.CancelFunc
 	done        chan struct{}
@@ -36,6 +38,13 @@ func (d demoCommand) start(ctx context.Context, dir string, log *slog.Logger) (_
 		return nil, err
 	}
 	n := &node{done: make(chan struct{})}
+	entries := make([]destinationEntry, len(d.Notify))
+	for i, u := range d.Notify {
+		entries[i].URL = u
+	}
+	if n.notices, err = destinations(entries, true); err != nil {
+		return nil, err
+	}
 	if n.database, err = (databaseEntry{Data: filepath.Join(dir, "database")}).open(ctx, log); err != nil {
 		return nil, err
 	}
@@ -58,7 +67,7 @@ func (n *node) assemble(ctx context.Context, dir string, keys keySet, log *slog.
 	}
 	return assemble(ctx, parts{
 		dsn: n.database.dsn, migrate: true, keys: keys, checkpoints: filepath.Join(dir, "checkpoints"),
-		base: n.base + "/fhir", tokens: issuer.Verifier(), issuer: issuer, worker: demoWorker,
+		base: n.base + "/fhir", tokens: issuer.Verifier(), issuer: issuer, worker: demoWorker, notices: n.notices,
 		clock: time.Now, random: rand.Reader, log: log,
 	})
 }

@@ -18,13 +18,14 @@ import (
 
 // grammar is the command line.
 type grammar struct {
-	LogLevel  slog.Level       `help:"Least level that is logged: debug, info, warn or error." default:"info" placeholder:"LEVEL"`
-	Version   kong.VersionFlag `help:"Print the version and exit."`
-	Demo      demoCommand      `cmd:"" help:"Run Sluse with synthetic persons, tell their story, and serve."`
-	Serve     serveCommand     `cmd:"" help:"Serve FHIR and messages."`
-	Migrate   migrateCommand   `cmd:"" help:"Bring the database to the schema of this binary."`
-	Verify    verifyCommand    `cmd:"" help:"Check the ledger against a signed checkpoint."`
-	Translate translateCommand `cmd:"" help:"Translate a message from standard input to standard output."`
+	LogLevel    slog.Level         `help:"Least level that is logged: debug, info, warn or error." default:"info" placeholder:"LEVEL"`
+	Version     kong.VersionFlag   `help:"Print the version and exit."`
+	Demo        demoCommand        `cmd:"" help:"Run Sluse with synthetic persons, tell their story, and serve."`
+	Serve       serveCommand       `cmd:"" help:"Serve FHIR and messages."`
+	Migrate     migrateCommand     `cmd:"" help:"Bring the database to the schema of this binary."`
+	Verify      verifyCommand      `cmd:"" help:"Check the ledger against a signed checkpoint."`
+	Translate   translateCommand   `cmd:"" help:"Translate a message from standard input to standard output."`
+	Conformance conformanceCommand `cmd:"" help:"Check that an installation does what it promises, over HTTP."`
 }
 
 // streams are the process's own, passed in so that commands can be run in tests.

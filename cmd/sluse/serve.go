@@ -35,6 +35,10 @@ func (c serveCommand) Run(ctx context.Context, s streams, log *slog.Logger) (err
 	if err != nil {
 		return err
 	}
+	notices, err := destinations(settings.Notifications, false)
+	if err != nil {
+		return err
+	}
 	db, err := settings.Database.open(ctx, log)
 	if err != nil {
 		return err
@@ -42,7 +46,7 @@ func (c serveCommand) Run(ctx context.Context, s streams, log *slog.Logger) (err
 	defer func() { err = errors.Join(err, db.stop(ctx)) }()
 	pl, err := assemble(ctx, parts{
 		dsn: db.dsn, connections: settings.Database.Connections, keys: keys,
-		checkpoints: settings.Checkpoints, base: settings.Base, tokens: tokens,
+		checkpoints: settings.Checkpoints, base: settings.Base, origins: settings.Origins, tokens: tokens, tokenEndpoint: settings.Issuer.Token, notices: notices, exports: settings.Export.limits(),
 		clock: time.Now, random: rand.Reader, log: log, //nolint:forbidigo // here the clock is chosen
 	})
 	if err != nil {

@@ -53,6 +53,7 @@ base: https://sluse.example/fhir
 keys: %[1]s/keys
 checkpoints: %[1]s/checkpoints
 database: {data: %[1]s/database}
+origins: [https://app.example]
 issuer:
   url: https://issuer.example
   jwks: %[1]s/jwks.json
@@ -176,6 +177,7 @@ func TestInstallation(t *testing.T) {
 			t.Errorf("%s: %d %s", tt.url, status, body)
 		}
 	}
+	s.wantOrigins(t, map[string]string{"https://app.example": "https://app.example", "https://other.example": ""})
 	if status := s.stop(); status != 0 {
 		t.Fatalf("serve ended with %d", status)
 	}
@@ -191,6 +193,28 @@ func TestInstallation(t *testing.T) {
 		t.Fatalf("serve ended with %d", status)
 	}
 	i.verify()
+}
+
+// wantOrigins expects that a browser lets exactly these web applications read.
+func (s serving) wantOrigins(t *testing.T, allowed map[string]string) {
+	t.Helper()
+	for origin, want := range allowed {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.public+"/fhir/metadata", http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Origin", origin)
+		answer, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := answer.Body.Close(); err != nil {
+			t.Error(err)
+		}
+		if got := answer.Header.Get("Access-Control-Allow-Origin"); got != want {
+			t.Errorf("%s: %q, want %q", origin, got, want)
+		}
+	}
 }
 
 // verify expects the ledger to hold, then changes one entry and expects that to be found.

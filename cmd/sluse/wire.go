@@ -20,6 +20,7 @@ import (
 	"github.com/sluse/sluse/gateway/consent"
 	"github.com/sluse/sluse/gateway/exchange"
 	"github.com/sluse/sluse/gateway/helseid"
+	"github.com/sluse/sluse/gateway/notification"
 	"github.com/sluse/sluse/gateway/postgres"
 	"github.com/sluse/sluse/gateway/rest"
 )
@@ -30,18 +31,22 @@ const shutdownTime = 10 * time.Second
 // parts are what a Sluse is made of, however they were come by: serve reads them from a file, the
 // demo makes them.
 type parts struct {
-	dsn         string // connection string of the database
-	migrate     bool   // bring its schema up to date first
-	connections int32  // default of the store
-	keys        keySet
-	checkpoints string          // directory for signed checkpoints
-	base        string          // absolute FHIR base as clients write it: https://host/fhir
-	tokens      helseid.Config  // whose tokens are taken
-	issuer      *helseid.Issuer // demo only: issues tokens at /demo
-	worker      time.Duration   // between looks at the message queues; default of package exchange
-	clock       func() time.Time
-	random      io.Reader
-	log         *slog.Logger
+	dsn           string // connection string of the database
+	migrate       bool   // bring its schema up to date first
+	connections   int32  // default of the store
+	keys          keySet
+	checkpoints   string                // directory for signed checkpoints
+	base          string                // absolute FHIR base as clients write it: https://host/fhir
+	origins       []string              // web applications that a browser may let read the answers
+	tokens        helseid.Config        // whose tokens are taken
+	issuer        *helseid.Issuer       // demo only: issues tokens at /demo
+	tokenEndpoint string                // of the issuer, for clients; default as HelseID has it
+	worker        time.Duration         // between looks at the message queues; default of package exchange
+	notices       []gateway.Destination // where subscribers may be notified
+	exports       gateway.ExportLimits
+	clock         func() time.Time
+	random        io.Reader
+	log           *slog.Logger
 }
 
 // plant is a whole Sluse but for its listeners.
@@ -51,6 +56,8 @@ type plant struct {
 	store         *postgres.Store
 	checkpoints   *checkpoints
 	worker        *exchange.Worker
+	notifier      *notification.Worker
+	exporter      exporter
 	parts         parts
 }
 
@@ -96,6 +103,7 @@ func (pl *plant) wire(ctx context.Context, origin *url.URL) error {
 	pl.gateway, err = gateway.New(gateway.Config{
 		Store: pl.store, Decider: decider, Labeller: labeller, Normalizer: normalizer,
 		Clock: p.clock, Random: p.random, SealKey: p.keys.seal, Log: p.log,
+		Notices: gateway.Notices{Base: p.base, Destinations: p.notices}, Exports: p.exports,
 	})
 	if err != nil {
 		return err
@@ -109,7 +117,7 @@ func (pl *plant) wire(ctx context.Context, origin *url.URL) error {
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	fhirAPI, err := rest.New(rest.Config{
 		Gateway: pl.gateway, Authenticator: who, Base: p.base, Version: version(), Clock: p.clock,
-		Random: p.random, Log: p.log, Metrics: metrics, Demo: p.issuer != nil,
+		Random: p.random, Log: p.log, Metrics: metrics, Demo: p.issuer != nil, Origins: p.origins, Tokens: p.tells(),
 	})
 	if err != nil {
 		return err
@@ -122,6 +130,13 @@ func (pl *plant) wire(ctx context.Context, origin *url.URL) error {
 	if err != nil {
 		return err
 	}
+	pl.notifier, err = notification.NewWorker(notification.WorkerConfig{
+		Gateway: pl.gateway, Courier: notification.NewCourier(notification.Config{}), Interval: p.worker, Log: p.log,
+	})
+	if err != nil {
+		return err
+	}
+	pl.exporter = exporter{gateway: pl.gateway, interval: p.worker, log: p.log}
 	routes := switchboard{fhir: fhirAPI, messages: messages}
 	if p.issuer != nil {
 		routes.issuer = demoIssuer{p.issuer}
@@ -183,9 +198,11 @@ func (pl *plant) serve(ctx context.Context, lost <-chan struct{}, public, admin 
 			}
 		})
 	}
-	// Each of the three ends after the one whose work it finishes: messages, chain, checkpoint.
+	// Each of these ends after the one whose work it finishes: messages and notices, chain, checkpoint.
 	lasting := context.WithoutCancel(ctx)
 	messages := begin(lasting, pl.worker.Run)
+	exports := begin(lasting, pl.exporter.run)
+	notices := begin(lasting, pl.notifier.Run)
 	checkpoint := begin(lasting, pl.checkpoints.run)
 	chain := begin(lasting, func(ctx context.Context) {
 		if err := pl.store.Sequence(ctx, pl.checkpoints.advanced); err != nil {
@@ -206,6 +223,8 @@ func (pl *plant) serve(ctx context.Context, lost <-chan struct{}, public, admin 
 	}
 	serving.Wait()
 	messages.end()
+	exports.end()
+	notices.end()
 	pl.drain(lasting)
 	chain.end()
 	checkpoint.end()

@@ -41,7 +41,7 @@ func Digest(previous []byte, seq int64, id string, event []byte) []byte {
 type Entry struct {
 	Seq    int64  // its place in the chain
 	ID     string // id of the AuditEvent
-	Event  []byte // the AuditEvent's bytes
+	Event  []byte // its line: what Source.Line gave
 	Digest []byte // the digest kept beside it
 }
 

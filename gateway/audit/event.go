@@ -55,13 +55,16 @@ type interaction struct {
 var (
 	rest         = coding{System: systemEventType, Code: "rest", Display: "Restful Operation"}
 	interactions = map[gateway.InteractionCode]interaction{
-		gateway.Read:    {rest, systemRestful, "R", "Read", false},
-		gateway.VRead:   {rest, systemRestful, "R", "Read", false},
-		gateway.History: {rest, systemRestful, "R", "", false},
-		gateway.Find:    {rest, systemRestful, "E", "Query", true},
-		gateway.Create:  {rest, systemRestful, "C", "Create", true},
-		gateway.Update:  {rest, systemRestful, "U", "Update", true},
-		gateway.Delete:  {rest, systemRestful, "D", "Delete", true},
+		gateway.Read:          {rest, systemRestful, "R", "Read", false},
+		gateway.VRead:         {rest, systemRestful, "R", "Read", false},
+		gateway.History:       {rest, systemRestful, "R", "", false},
+		gateway.HistoryType:   {rest, systemRestful, "R", "", false},
+		gateway.HistorySystem: {rest, systemRestful, "R", "", false},
+		gateway.Find:          {rest, systemRestful, "E", "Query", true},
+		gateway.Create:        {rest, systemRestful, "C", "Create", true},
+		gateway.Update:        {rest, systemRestful, "U", "Update", true},
+		gateway.Patch:         {rest, systemRestful, "U", "", true},
+		gateway.Delete:        {rest, systemRestful, "D", "Delete", true},
 	}
 	imported = interaction{coding{System: systemDCM, Code: "110107", Display: "Import"}, systemExchange, "C", "", true}
 	exported = interaction{coding{System: systemDCM, Code: "110106", Display: "Export"}, systemExchange, "R", "", false}
@@ -81,19 +84,13 @@ var refusals = map[gateway.Code]string{
 // a national identity number. What was withheld stands only in refusals, which
 // the asker does not see.
 func (s Source) Render(e gateway.AuditEntry) ([]byte, error) {
-	if s.Site == "" {
-		return nil, fmt.Errorf("audit: the source has no site")
-	}
-	if e.Person != 0 && e.Alias == "" {
-		return nil, fmt.Errorf("audit: an entry about a person without an alias")
-	}
-	if e.ID == "" || e.Recorded.IsZero() || e.Interaction == "" {
-		return nil, fmt.Errorf("audit: an entry without id, time or interaction")
+	if err := s.complete(e); err != nil {
+		return nil, err
 	}
 	how, known := interactions[e.Interaction]
 	switch {
 	case known:
-	case e.Interaction == gateway.Relay || e.Interaction == gateway.Collect:
+	case e.Interaction == gateway.Relay || e.Interaction == gateway.Collect || e.Interaction == gateway.Notify:
 		how = exported
 	case strings.HasPrefix(string(e.Interaction), "message-"):
 		how = imported
@@ -136,6 +133,20 @@ func (s Source) Render(e gateway.AuditEntry) ([]byte, error) {
 		v.Extension = append(v.Extension, extension{URL: extensionPolicy, String: e.Policy})
 	}
 	return json.Marshal(v)
+}
+
+// complete refuses an entry that lacks what every AuditEvent tells.
+func (s Source) complete(e gateway.AuditEntry) error {
+	if s.Site == "" {
+		return fmt.Errorf("audit: the source has no site")
+	}
+	if e.Person != 0 && e.Alias == "" {
+		return fmt.Errorf("audit: an entry about a person without an alias")
+	}
+	if e.ID == "" || e.Recorded.IsZero() || e.Interaction == "" {
+		return fmt.Errorf("audit: an entry without id, time or interaction")
+	}
+	return nil
 }
 
 // profile claims BALP's profile where the entry has all that it asks for.

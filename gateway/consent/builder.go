@@ -206,13 +206,13 @@ func (b *builder) deny(chain []*provision) {
 		if set {
 			g.DataLow, g.DataHigh = data.low, data.high
 		}
-		for _, r := range struck(types) {
-			g.Types, g.Items = r.types, r.items
-			if open {
-				b.emit(g, gateway.Every[gateway.Recipient](), period, custodians)
-			} else {
-				b.spread(g, to, period, custodians, true)
-			}
+		if g.Types, g.Items = struckTypes(types), struckItems(types); empty(g.Items) {
+			return
+		}
+		if open {
+			b.emit(g, gateway.Every[gateway.Recipient](), period, custodians)
+		} else {
+			b.spread(g, to, period, custodians, true)
 		}
 	}
 	own := gateway.AllLabels

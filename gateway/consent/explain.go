@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/sluse/sluse/gateway"
+	"github.com/sluse/sluse/gateway/fhir"
 )
 
 // Explanation tells how one provision fared in a question, in bokmål.
@@ -102,7 +103,14 @@ func (d *Decider) miss(g *gateway.Grant, q gateway.Question, by *asker, r gatewa
 	if g.Effect == gateway.Deny {
 		keys = by.denies
 	}
-	record := gateway.Record{Reference: r.Reference, Custodian: r.Custodian, Person: 1, Low: r.Low, High: r.High, Labels: gateway.AllLabels}
+	record := gateway.Record{Reference: r.Reference, Custodian: r.Custodian, Person: 1, Low: r.Low, High: r.High, Labels: gateway.AllLabels, Context: r.Context}
+	all := gateway.Term{
+		Effect: gateway.Allow, Custodians: gateway.Every[gateway.HERID](), Types: gateway.Every[fhir.Type](),
+		Items: gateway.Every[fhir.Reference](), Mask: gateway.AllLabels,
+	}
+	if _, crosses := (gateway.Scope{Terms: []gateway.Term{all}, Except: d.except}).Releases(record); !crosses {
+		return "opplysninger av denne typen deles ikke på tvers"
+	}
 	touches := func(custodians, types, items, dates bool) bool {
 		t := gateway.Term{Effect: gateway.Allow, Custodians: gateway.Every[gateway.HERID](), Mask: gateway.AllLabels}
 		t.Types.Any, t.Items.Any = true, true
@@ -115,17 +123,14 @@ func (d *Decider) miss(g *gateway.Grant, q gateway.Question, by *asker, r gatewa
 		if items {
 			t.Items = g.Items
 		}
-		terms := []gateway.Term{t}
 		if dates {
-			terms[0].Low, terms[0].High = g.DataLow, g.DataHigh
-			if g.Effect == gateway.Deny { // a deny's dataPeriod is read widely: it takes away what it touches
-				terms[0].Effect = gateway.Deny
-				all := t
-				terms = append(terms, all)
-				return gateway.Scope{Terms: terms}.Covered(record) == 0
-			}
+			t.Low, t.High = g.DataLow, g.DataHigh
 		}
-		return gateway.Scope{Terms: terms}.Covered(record) != 0
+		if g.Effect == gateway.Deny { // a deny is read widely: it takes away what it touches
+			t.Effect = gateway.Deny
+			return gateway.Scope{Terms: []gateway.Term{t, all}}.Covered(record) == 0
+		}
+		return gateway.Scope{Terms: []gateway.Term{t}}.Covered(record) != 0
 	}
 	switch {
 	case !g.Recipients.Any && !slices.ContainsFunc(keys, g.Recipients.Has):

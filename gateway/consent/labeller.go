@@ -69,6 +69,15 @@ func (l *Labeller) Label(ctx context.Context, r *fhir.Resource) (gateway.Labelli
 	return w.out, nil
 }
 
+// Named gives what the name of a unit, a place or a sender tells.
+func (l *Labeller) Named(ctx context.Context, name string) (gateway.Labels, error) {
+	found, err := l.find(ctx, fact{kind: "name", code: name})
+	if err != nil {
+		return 0, gateway.Failed("consent.named", gateway.Unavailable, err)
+	}
+	return found.labels, nil
+}
+
 // find asks for one fact.
 func (l *Labeller) find(ctx context.Context, f fact) (finding, error) {
 	if found, ok := l.told.Get(f); ok {
@@ -128,14 +137,15 @@ func (w *walk) ask(f fact) finding {
 // bag collects what one piece tells: by rule, and as the custodian names it.
 type bag struct {
 	ruled, added gateway.Labels
+	mere         gateway.Labels // ruled by a type that tells nothing of the content
 	unknown      bool
 }
 
 // sum is the labels of the piece. What no rule knows is uklassifisert, unless the custodian names
-// a label on what no rule labels.
+// a label on what no rule labels, or labels only by a type that tells nothing of the content.
 func (b bag) sum() gateway.Labels {
 	l := b.ruled | b.added
-	if b.unknown && (b.ruled != 0 || b.added == 0) {
+	if b.unknown && (b.ruled&^b.mere != 0 || b.added&^(b.mere&(gateway.Samarbeid|gateway.Uklassifisert)) == 0) {
 		l |= gateway.Uklassifisert
 	}
 	return l
@@ -154,6 +164,12 @@ func (w *walk) record(r *fhir.Resource) {
 	w.points(root)
 	w.held(root, &b)
 	w.children(root, &b)
+	if strict[w.typ] {
+		b.mere |= base
+		w.doubts(root, &b)
+		w.names(root.Get("title"), &b)
+		w.names(root.Get("name"), &b)
+	}
 	w.freely(root, base, &b)
 	w.out.Labels = b.sum()
 	if w.out.Labels == 0 {
@@ -259,7 +275,41 @@ func (w *walk) points(root *fhir.Value) {
 		for _, e := range root.Get("entity").Items() {
 			add(e.Get("what", "reference"))
 		}
+	case "List":
+		add(root.Get("encounter", "reference"))
+		for _, e := range root.Get("entry").Items() {
+			add(e.Get("item", "reference"))
+		}
+	case "Composition":
+		add(root.Get("encounter", "reference"))
+		for _, r := range root.Get("relatesTo").Items() {
+			add(r.Get("targetReference", "reference"))
+		}
+		for _, e := range root.Get("event").Items() {
+			for _, d := range e.Get("detail").Items() {
+				add(d.Get("reference"))
+			}
+		}
+		entries(root, func(v *fhir.Value) { add(v.Get("reference")) })
 	}
+}
+
+// entries gives what the sections of a Composition, however deep, refer to.
+func entries(v *fhir.Value, do func(*fhir.Value)) {
+	for _, s := range v.Get("section").Items() {
+		do(s.Get("focus"))
+		for _, e := range s.Get("entry").Items() {
+			do(e)
+		}
+		entries(s, do)
+	}
+}
+
+// elsewhere tells whether a reference is to what is neither in the resource nor among Sluse's own.
+func elsewhere(v *fhir.Value) bool {
+	text := v.Get("reference").Text()
+	_, err := fhir.ParseReference(text)
+	return text != "" && text[0] != '#' && err != nil
 }
 
 // held marks content that is carried as bytes, or that is elsewhere than among the own records: no
@@ -277,6 +327,12 @@ func (w *walk) held(root *fhir.Value, b *bag) {
 		unseen = len(w.out.Points) == 0
 	case "Provenance":
 		unseen = len(w.out.Points) == 0
+	case "List":
+		for _, e := range root.Get("entry").Items() {
+			unseen = unseen || elsewhere(e.Get("item"))
+		}
+	case "Composition":
+		entries(root, func(v *fhir.Value) { unseen = unseen || elsewhere(v) })
 	}
 	if !unseen {
 		return

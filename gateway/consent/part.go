@@ -28,6 +28,8 @@ func (w *walk) children(root *fhir.Value, b *bag) {
 				w.coded(v.Get("detail", "code"), part)
 				w.scan(v, part)
 			})
+		case w.typ == "Composition" && m.Name == "section":
+			w.each(m.Value, path, func(v *fhir.Value, part *bag) { w.section(v, part, b) })
 		case w.typ == "Observation" && m.Name == "component":
 			w.each(m.Value, path, func(v *fhir.Value, part *bag) {
 				w.concept(v.Get("code"), part)
@@ -95,6 +97,65 @@ func (w *walk) itemMember(m fhir.Member, part *bag) {
 				w.look(am.Name, am.Value, part)
 			}
 		}
+	}
+}
+
+// section labels a section of a Composition with all that is below it. Its title and its narrative are
+// somebody's words: a doubt, unless the custodian has labelled the section, or the whole, beyond the fact that
+// the person is known.
+func (w *walk) section(v *fhir.Value, part, whole *bag) {
+	w.scan(v, part)
+	w.doubts(v, part)
+	w.headings(v, part)
+	if part.added&^(gateway.Samarbeid|gateway.Uklassifisert) == 0 {
+		part.added |= whole.added
+	}
+	if part.added&^(gateway.Samarbeid|gateway.Uklassifisert) == 0 && (writes(v) || v.Get("text") != nil || v.Get("section") != nil) {
+		part.ruled |= w.ask(fact{kind: "text", typ: w.typ}).labels
+	}
+}
+
+// strict are the types that say little of what a record holds: a code in them that no rule knows is a doubt,
+// whatever its element, and so is a name in them that tells what is treated.
+var strict = map[string]bool{
+	"Encounter": true, "EpisodeOfCare": true, "Appointment": true, "Flag": true, "List": true, "Composition": true, "Group": true,
+}
+
+// doubts marks the piece when a code in it is of no list that the rules know.
+func (w *walk) doubts(v *fhir.Value, b *bag) {
+	for _, m := range v.Members() {
+		switch {
+		case m.Name == "meta" || m.Name == "identifier" || m.Name == "contained" || m.Name == "section" && w.typ == "Composition" && v.Get("resourceType") != nil:
+			continue
+		case m.Name == "coding":
+			for _, c := range m.Value.Items() {
+				w.doubt(c, b)
+			}
+		case m.Name == "class" && w.typ == "Encounter", m.Name == "valueCoding" && v.Get("url").Text() != inlineLabel:
+			w.doubt(m.Value, b)
+		case m.Name == "text" && m.Value.Kind() == fhir.String:
+			w.names(m.Value, b)
+		default:
+			w.doubts(m.Value, b)
+		}
+	}
+	for _, i := range v.Items() {
+		w.doubts(i, b)
+	}
+}
+
+func (w *walk) doubt(c *fhir.Value, b *bag) {
+	if c.Kind() == fhir.Object {
+		b.unknown = b.unknown || !w.coding(c).known
+		w.names(c.Get("display"), b)
+	}
+}
+
+// headings adds what the titles and names of the piece tell.
+func (w *walk) headings(v *fhir.Value, b *bag) {
+	w.names(v.Get("title"), b)
+	for _, s := range v.Get("section").Items() {
+		w.headings(s, b)
 	}
 }
 

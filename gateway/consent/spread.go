@@ -139,33 +139,42 @@ func items(chain []*provision) ([]fhir.Reference, bool) {
 	return s.Of, !s.Any
 }
 
-// reach is the types and items of one grant.
-type reach struct {
-	types gateway.Set[fhir.Type]
-	items gateway.Set[fhir.Reference]
+// struckTypes gives the types that a deny touches: those that every provision names that names any, and
+// of the Binaries those of which each names the type of the holder or Binary itself.
+func struckTypes(chain []*provision) gateway.Set[fhir.Type] {
+	types := func(p *provision) ([]fhir.Type, bool) { return p.types, p.setTypes }
+	out := dimension(chain, types)
+	if out.Any || out.Has("Binary") {
+		return out
+	}
+	held := dimension(chain, func(p *provision) ([]fhir.Type, bool) {
+		return p.types, p.setTypes && !slices.Contains(p.types, "Binary")
+	})
+	for _, holder := range held.Of {
+		if !out.Has(holder) {
+			out.Of = append(out.Of, gateway.HeldType(holder))
+		}
+	}
+	return out
 }
 
-// struck gives what a deny touches. Type and id of a Binary are those of its securityContext, which
-// a deny cannot look up: one of documents takes every Binary along, whichever document it names.
-func struck(chain []*provision) []reach {
-	types := dimension(chain, func(p *provision) ([]fhir.Type, bool) {
-		if slices.Contains(p.types, "DocumentReference") {
-			return append(slices.Clone(p.types), "Binary"), p.setTypes
-		}
-		return p.types, p.setTypes
-	})
-	var out []reach
+// struckItems is struckTypes for the items.
+func struckItems(chain []*provision) gateway.Set[fhir.Reference] {
 	named, set := items(chain)
-	if !set || len(named) > 0 {
-		out = append(out, reach{types, setOf(named, set)})
-	}
-	if set && types.Has("Binary") {
-		held := dimension(chain, func(p *provision) ([]fhir.Reference, bool) {
-			document := func(r fhir.Reference) bool { return r.Type == "DocumentReference" }
-			return p.items, p.setItems && !slices.ContainsFunc(p.items, document)
-		})
-		if !empty(held) {
-			out = append(out, reach{gateway.Only[fhir.Type]("Binary"), held})
+	out := setOf(named, set)
+	for _, p := range chain {
+		for _, binary := range p.items {
+			if binary.Type != "Binary" || out.Has(binary) {
+				continue
+			}
+			held := dimension(chain, func(p *provision) ([]fhir.Reference, bool) {
+				return p.items, p.setItems && !slices.Contains(p.items, binary)
+			})
+			for _, holder := range held.Of {
+				if item := gateway.HeldItem(holder, binary.ID); !out.Has(holder) && !out.Has(item) {
+					out.Of = append(out.Of, item)
+				}
+			}
 		}
 	}
 	return out

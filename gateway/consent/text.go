@@ -9,15 +9,34 @@ import (
 // known: any permit covers that, so a text that no rule and no custodian has labelled is a doubt. A
 // theme that the rules know, or a label that the custodian names beyond samarbeid, says what it is about.
 func (w *walk) freely(root *fhir.Value, base gateway.Labels, b *bag) {
-	if base&^gateway.Samarbeid != 0 || !writes(root) {
+	if base&^(gateway.Samarbeid|gateway.Logistikk) != 0 || !w.worded(root) {
 		return
 	}
 	themes, told := w.themes(root)
 	b.ruled |= themes
-	if told || b.added&^(gateway.Samarbeid|gateway.Uklassifisert) != 0 {
+	if told || w.typed(root) || b.added&^(gateway.Samarbeid|gateway.Uklassifisert) != 0 {
 		return
 	}
 	b.ruled |= w.ask(fact{kind: "text", typ: w.typ}).labels
+}
+
+// worded tells whether there are words in the record itself: those of a section are the section's.
+func (w *walk) worded(root *fhir.Value) bool {
+	for _, name := range []string{"title", "name"} {
+		if strict[w.typ] && root.Get(name).Kind() == fhir.String {
+			return true
+		}
+	}
+	if w.typ != "Composition" {
+		return writes(root)
+	}
+	for _, m := range root.Members() {
+		narrative := m.Name == "text" && m.Value.Kind() == fhir.Object
+		if m.Name != "section" && m.Name != "meta" && !narrative && (written[m.Name] || writes(m.Value)) {
+			return true
+		}
+	}
+	return false
 }
 
 // themes gives what the topic of a Communication tells of its text, or else what its categories tell;
@@ -36,6 +55,20 @@ func (w *walk) themes(root *fhir.Value) (gateway.Labels, bool) {
 		l, told = l|more, told || known
 	}
 	return l, told
+}
+
+// typed tells whether the type of a Composition, or the code of a List, is one that the rules label.
+func (w *walk) typed(root *fhir.Value) bool {
+	concept := map[string]string{"Composition": "type", "List": "code"}[w.typ]
+	if concept == "" {
+		return false
+	}
+	for _, c := range root.Get(concept, "coding").Items() {
+		if w.coding(c).labels != 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // theme asks for each code of a concept; known and unknown tell whether there was one of the kind.

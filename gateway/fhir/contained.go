@@ -55,7 +55,7 @@ func (s *scope) find(id string) *Value { return s.ids[id] }
 func (c *checker) contained(v *Value) {
 	id := v.member("id")
 	if id == nil {
-		c.addChild(v, "id", CodeCardinalityMin, IssueRequired, "id", "1")
+		c.addChild(v, "id", CodeCardinalityMin, "id", "1")
 	} else if c.scope.find(id.text) != v && id.text != "" {
 		c.add(id, CodeContained, IssueInvariant, "id ×2")
 	}

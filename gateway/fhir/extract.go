@@ -276,7 +276,7 @@ func (x *extractor) token(v *Value) {
 	case "boolean":
 		x.code(v, systemBoolean, v.Text())
 	default:
-		x.code(v, x.take.system, v.Text())
+		x.code(v, x.take.systemOf(v.Text()), v.Text())
 	}
 }
 

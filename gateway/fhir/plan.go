@@ -28,8 +28,24 @@ type planTake struct {
 	key    string    // names the place within its type: "subject", "activity.detail.code"
 	leaf   string    // data type: "CodeableConcept", "Reference", "dateTime"
 	system string    // of a code: the code system of its required value set
+	bound  *codeSet  // that value set, when its codes are of several systems
 	truth  bool      // exists() and != false: the value is true unless it is false
 	parts  []compose // of a composite: what is taken from the element at hand
+}
+
+// systemOf gives the code system that a code element has implicitly (R4 search.html#token): of
+// several in its value set, the one that holds the code.
+func (t *planTake) systemOf(code string) string {
+	system := t.system
+	if t.bound == nil {
+		return system
+	}
+	for url, codes := range t.bound.system {
+		if codes[code] && (system == "" || url < system) {
+			system = url
+		}
+	}
+	return system
 }
 
 // planUser is a parameter that has values at a place.
@@ -358,10 +374,13 @@ func (p *planner) member(n *planNode, s *structure, name, cast string, rest []pl
 		next := at
 		next.key = strings.TrimPrefix(at.key+"."+member, ".")
 		next.users = []planUser{{param: at.users[0].param, target: at.users[0].target, targets: slot.targets}}
-		next.system = ""
-		if set := slot.element.codes; set != nil && len(set.system) == 1 && slot.typ.name == "code" {
-			for system := range set.system {
-				next.system = system
+		next.system, next.bound = "", nil
+		if set := slot.element.codes; set != nil && slot.typ.name == "code" {
+			next.bound = set
+			if len(set.system) == 1 {
+				for system := range set.system {
+					next.system, next.bound = system, nil
+				}
 			}
 		}
 		if err := p.follow(n.child(member), slot.typ, rest, next); err != nil {

@@ -63,8 +63,8 @@ func (o *overlay) add(v *Value, code string, t IssueType, args ...string) {
 }
 
 // addChild records an error about a member that is missing.
-func (o *overlay) addChild(v *Value, name, code string, t IssueType, args ...string) {
-	i := issueAt(v, code, t, args...)
+func (o *overlay) addChild(v *Value, name, code string, args ...string) {
+	i := issueAt(v, code, IssueRequired, args...)
 	i.Expression += "." + name
 	o.record(i)
 }
@@ -117,7 +117,7 @@ func (o *overlay) element(v, at *Value, n *node) {
 	var buffer [8]present
 	list := n.values(buffer[:0], v)
 	if len(list) < n.min {
-		o.addChild(at, n.name, CodeProfileMin, IssueRequired, n.shown, itoa(n.min), o.p.name)
+		o.addChild(at, n.name, CodeProfileMin, n.shown, itoa(n.min), o.p.name)
 	}
 	if n.max >= 0 && len(list) > n.max {
 		first := list[0].at()
@@ -151,7 +151,7 @@ func (o *overlay) sliced(list []present, at *Value, n *node) {
 			o.one(x, s)
 		}
 		if count < s.min {
-			o.addChild(at, n.name, CodeSliceMin, IssueRequired, n.shown, s.name, itoa(s.min), o.p.name)
+			o.addChild(at, n.name, CodeSliceMin, n.shown, s.name, itoa(s.min), o.p.name)
 		}
 	}
 	if !n.closed {

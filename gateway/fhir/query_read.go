@@ -120,7 +120,7 @@ func (r *queryReader) read(t Type, p Parameter) {
 			r.refuse(p, QueryRepeated)
 		}
 		r.seen[p.Name] = true
-		r.remember(p.Name, typeNames(r.query.Types))
+		r.remember(p.Name, strings.ReplaceAll(typeNames(r.query.Types), ", ", ","))
 		return
 	}
 	if control := controls[base]; control != nil {

@@ -183,10 +183,10 @@ func (a *answers) question(q *question, items []*Value, v *Value) {
 // is the linkId, which is the Questionnaire's.
 func (c *checker) addRequired(v *Value, items []*Value, link string) {
 	if len(items) > 0 {
-		c.addChild(items[0], "answer", CodeAnswersRequired, IssueRequired, link)
+		c.addChild(items[0], "answer", CodeAnswersRequired, link)
 		return
 	}
-	c.addChild(v, "item", CodeAnswersRequired, IssueRequired, link)
+	c.addChild(v, "item", CodeAnswersRequired, link)
 }
 
 // answered checks the answers of one item of a question.

@@ -33,6 +33,9 @@ var subjects = sync.OnceValue(func() map[Type]string {
 // literal Patient reference counts, without version. False for a Patient itself, for directory
 // types, and where the element names no Patient in that way.
 func (r *Resource) Subject() (Reference, bool) {
+	if r.kind == "Appointment" {
+		return r.attendee()
+	}
 	name := subjects()[r.kind]
 	if name == "" {
 		return Reference{}, false
@@ -45,6 +48,23 @@ func (r *Resource) Subject() (Reference, bool) {
 	return ref, true
 }
 
+// attendee gives the Patient that an Appointment is about: the one among its participants. An
+// Appointment of several is about nobody, so that none of them is told of to the others.
+func (r *Resource) attendee() (found Reference, ok bool) {
+	for _, p := range r.root.Get("participant").Items() {
+		ref, valid := parseReference(p.Get("actor", "reference").Text())
+		if !valid || ref.Type != "Patient" {
+			continue
+		}
+		ref.Version = ""
+		if ok && ref != found {
+			return Reference{}, false
+		}
+		found, ok = ref, true
+	}
+	return found, ok
+}
+
 // dates is the one element that is the date of a record, per type; it is the table of
 // policies/data/dates.json in the form that JSON has it, a choice with its possible types.
 var dates = map[Type][]string{
@@ -54,6 +74,7 @@ var dates = map[Type][]string{
 	"CarePlan":              {"period"},
 	"CareTeam":              {"period"},
 	"Communication":         {"sent"},
+	"Composition":           {"date"},
 	"Condition":             {"recordedDate"},
 	"Consent":               {"dateTime"},
 	"DocumentReference":     {"date"},
@@ -61,6 +82,7 @@ var dates = map[Type][]string{
 	"EpisodeOfCare":         {"period"},
 	"Flag":                  {"period"},
 	"Goal":                  {"startDate"},
+	"List":                  {"date"},
 	"MedicationStatement":   {"effectiveDateTime", "effectivePeriod"},
 	"Observation":           {"effectiveDateTime", "effectivePeriod", "effectiveInstant", "effectiveTiming"},
 	"Provenance":            {"recorded"},

@@ -68,7 +68,7 @@ func Check(r *Resource, o Options) []Issue {
 	case o.Mode == ModeCreate && id != nil:
 		c.find(id, SeverityInformation, CodeIDIgnored, IssueInformational)
 	case o.Mode == ModeUpdate && id == nil:
-		c.addChild(r.root, "id", CodeIDMissing, IssueRequired)
+		c.addChild(r.root, "id", CodeIDMissing)
 	case o.Mode == ModeProfile && len(o.Profiles) == 0:
 		c.add(r.root, CodeProfileNone, IssueRequired)
 	}
@@ -143,12 +143,12 @@ func (c *checker) add(v *Value, code string, t IssueType, args ...string) {
 }
 
 // addChild records a finding about a member that is missing from v.
-func (c *checker) addChild(v *Value, name, code string, t IssueType, args ...string) {
+func (c *checker) addChild(v *Value, name, code string, args ...string) {
 	c.faults++
 	if c.full() {
 		return
 	}
-	i := issueAt(v, code, t, args...)
+	i := issueAt(v, code, IssueRequired, args...)
 	i.Expression += "." + name
 	c.issues = append(c.issues, i)
 }
@@ -173,7 +173,7 @@ func (c *checker) resource(v *Value, parent *scope) {
 	}
 	name := v.member("resourceType")
 	if name == nil {
-		c.addChild(v, "resourceType", CodeCardinalityMin, IssueRequired, "resourceType", "1")
+		c.addChild(v, "resourceType", CodeCardinalityMin, "resourceType", "1")
 		return
 	}
 	s := c.tables.structures[name.text]
@@ -240,7 +240,7 @@ func (c *checker) object(v *Value, s *structure) {
 	}
 	for _, e := range s.required {
 		if seen[e.index>>6]&(1<<(e.index&63)) == 0 {
-			c.addChild(v, e.name, CodeCardinalityMin, IssueRequired, e.shown, itoa(e.min))
+			c.addChild(v, e.name, CodeCardinalityMin, e.shown, itoa(e.min))
 		}
 	}
 	if c.faults > before {

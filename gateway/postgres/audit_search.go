@@ -1,12 +1,14 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/sluse/sluse/gateway"
+	"github.com/sluse/sluse/gateway/audit"
 	"github.com/sluse/sluse/gateway/fhir"
 )
 
@@ -54,11 +56,7 @@ const eventColumns = `l.key, l.id, coalesce(l.person, 0), l.recorded, l.body, l.
 // events runs a statement that gives eventColumns. A line says who asked and whose records left, so
 // that the gateway decides anew whether it may be seen.
 func (v *view) events(ctx context.Context, op string, sql string, args []any) ([]gateway.Record, error) {
-	rows, err := v.tx.Query(ctx, sql, args...)
-	if err != nil {
-		return nil, failure(op, err)
-	}
-	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (gateway.Record, error) {
+	return collected(ctx, v, op, sql, args, func(row pgx.CollectableRow) (gateway.Record, error) {
 		r := gateway.Record{
 			Reference: fhir.Reference{Type: "AuditEvent", Version: "1"}, Method: gateway.Create,
 		}
@@ -75,10 +73,15 @@ func (v *view) events(ctx context.Context, op string, sql string, args []any) ([
 		}
 		r.Updated = r.Updated.UTC()
 		r.Low, r.High = r.Updated, r.Updated.Add(time.Microsecond)
-		r.Body, err = expand(op, stored)
-		return r, err
+		kept, err := unpackLine(op, stored)
+		if err != nil {
+			return r, err
+		}
+		if r.Body, err = audit.Event(kept); err != nil {
+			return r, gateway.Failed(op, gateway.Internal, err)
+		}
+		return r, nil
 	})
-	return list, failure(op, err)
 }
 
 func (v *view) readEvent(ctx context.Context, scope gateway.Scope, r fhir.Reference) (gateway.Record, error) {
@@ -102,13 +105,9 @@ func (v *view) searchEvents(ctx context.Context, scope gateway.Scope, s gateway.
 	const op = "postgres.search"
 	var args arguments
 	q := &query{scoped: newScoped(scope, "AuditEvent", &args), keys: v.store.keys}
-	where, err := q.eventConditions(op, s.Conditions)
+	where, err := q.eventsSQL(op, s, person)
 	if err != nil {
 		return nil, err
-	}
-	where += ` and ` + boundSQL(scope, &args)
-	if person != 0 {
-		where += ` and l.person = ` + args.bind(int64(person)) + `::bigint`
 	}
 	direction, less := "", " > "
 	if s.Sort.Descending {
@@ -130,34 +129,78 @@ cross join lateral (select l.* from ledger l where l.key = k.key offset 0) l ord
 	return v.events(ctx, op, sql, args.values)
 }
 
+// eventsSQL is what is asked of line l, within what binds the question to one person.
+func (q *query) eventsSQL(op string, s gateway.Search, person gateway.PersonID) (string, error) {
+	criteria, err := criteriaOf(op, "AuditEvent", s)
+	if err != nil {
+		return "", err
+	}
+	where, err := q.eventConditions(op, criteria)
+	where += ` and ` + boundSQL(q.Scope, q.args)
+	if person != 0 {
+		where += ` and l.person = ` + q.args.bind(int64(person)) + `::bigint`
+	}
+	return where, err
+}
+
+// totalEvents counts lines of the ledger, at most limit; a limit of 0 is none.
+func (v *view) totalEvents(ctx context.Context, scope gateway.Scope, s gateway.Search, person gateway.PersonID, limit int) (int, error) {
+	const op = "postgres.total"
+	var args arguments
+	q := &query{scoped: newScoped(scope, "AuditEvent", &args), keys: v.store.keys}
+	where, err := q.eventsSQL(op, s, person)
+	if err != nil {
+		return 0, err
+	}
+	end := ``
+	if limit > 0 {
+		end = ` limit ` + args.bind(limit) + `::bigint`
+	}
+	keys := ``
+	for i, reason := range ledgerScope(scope, v.store.keys, &args) {
+		if i > 0 {
+			keys += ` union `
+		}
+		keys += `(select l.key from ledger l where ` + reason + ` and ` + where + end + `)`
+	}
+	if keys == `` {
+		return 0, nil
+	}
+	return v.counted(ctx, op, `select count(*) from (select u.key from (`+keys+`) u`+end+`) counted`, args.values)
+}
+
 // eventConditions turns the parameters of AuditEvent into predicates on line l.
-func (q *query) eventConditions(op string, conditions []gateway.Condition) (string, error) {
+func (q *query) eventConditions(op string, criteria []fhir.Criterion) (string, error) {
 	const t = "AuditEvent"
 	where := `true`
-	for i := range conditions {
-		c := &conditions[i]
+	for i := range criteria {
+		c := &criteria[i]
+		if len(c.Ways) != 1 || len(c.Ways[0].Hops) > 0 || c.Modifier != "" && c.Ways[0].Param.Type != fhir.ReferenceParam {
+			return "", unsupported(op, c.Name)
+		}
 		var tok []int64
-		switch c.Param.Name {
+		switch c.Ways[0].Param.Name {
 		case "_id":
-			where += ` and l.id = any(` + q.args.bind(idsOf(c)) + `::text[])`
+			where += ` and l.id = any(` + q.args.bind(idsOf(c.Values)) + `::text[])`
 			continue
 		case "date", "_lastUpdated":
-			where += ` and ` + q.datesSQL(c, `l.recorded`, `(l.recorded + interval '1 microsecond')`)
+			where += ` and ` + q.datesSQL(c.Values, `l.recorded`, `(l.recorded + interval '1 microsecond')`)
 			continue
 		case "entity":
-			for _, v := range c.Values {
-				tok = append(tok, q.keys.token(t, "entity", exactForm, v.Reference.String()))
-			}
+			where += q.entitySQL(c)
+			continue
 		case "patient":
 			for _, v := range c.Values {
 				patient := fhir.Reference{Type: "Patient", ID: v.Reference.ID}
 				tok = append(tok, q.keys.token(t, "entity", exactForm, patient.String()))
 			}
 		case "agent":
-			for _, v := range c.Values {
-				v.Reference.Version = ""
-				tok = append(tok, q.keys.token(t, "agent", exactForm, v.Reference.String()))
+			for _, r := range referencesOf(c) {
+				r.Version = ""
+				tok = append(tok, q.keys.token(t, "agent", exactForm, r.String()))
 			}
+			where += ` and l.exact && ` + q.args.bind(tok) + `::bigint[]`
+			continue
 		case "outcome":
 			where += ` and l.result = any(` + q.args.bind(codesOf(c)) + `::text[])`
 			continue
@@ -165,24 +208,55 @@ func (q *query) eventConditions(op string, conditions []gateway.Condition) (stri
 			where += ` and l.policy = any(` + q.args.bind(codesOf(c)) + `::text[])`
 			continue
 		default:
-			return "", gateway.Fault(op, gateway.BadQuery, fhir.Issue{
-				Severity: "error", Type: "not-supported", Code: "search.parameter-unsupported", Expression: c.Param.Name,
-			})
+			return "", unsupported(op, c.Name)
 		}
 		where += ` and l.tok && ` + q.args.bind(tok) + `::bigint[]`
 	}
 	return where, nil
 }
 
-// codesOf gives the codes of a token, or the uris, of a condition.
-func codesOf(c *gateway.Condition) []string {
-	codes := make([]string, 0, len(c.Values))
-	for _, v := range c.Values {
-		if v.Code != "" {
-			codes = append(codes, v.Code)
+// entitySQL finds entities by name, and among those the versions asked for.
+func (q *query) entitySQL(c *fhir.Criterion) string {
+	names, whole, versions := []int64{}, []int64{}, []int64{}
+	for _, r := range referencesOf(c) {
+		bare := r
+		bare.Version = ""
+		name := q.keys.token("AuditEvent", "entity", exactForm, bare.String())
+		names = append(names, name)
+		if r.Version == "" {
+			whole = append(whole, name)
 		} else {
-			codes = append(codes, v.Text)
+			versions = append(versions, q.keys.token("AuditEvent", "entity", exactForm, r.String()))
 		}
 	}
+	sql := ` and l.tok && ` + q.args.bind(names) + `::bigint[]`
+	if len(versions) > 0 {
+		sql += ` and (l.exact && ` + q.args.bind(versions) + `::bigint[] or l.tok && ` + q.args.bind(whole) + `::bigint[])`
+	}
+	return sql
+}
+
+// codesOf gives the codes of a token, or the uris, of a condition.
+func codesOf(c *fhir.Criterion) []string {
+	codes := make([]string, 0, len(c.Values))
+	for _, v := range c.Values {
+		codes = append(codes, cmp.Or(v.Code, v.URL, v.Text))
+	}
 	return codes
+}
+
+// referencesOf gives the references asked for; an id alone means each type that it may be of.
+func referencesOf(c *fhir.Criterion) (out []fhir.Reference) {
+	for _, v := range c.Values {
+		if v.Reference.ID != "" {
+			out = append(out, possible(v.Reference, c.Ways[0].Param.Targets)...)
+		}
+	}
+	return out
+}
+
+func unsupported(op, name string) error {
+	return gateway.Fault(op, gateway.BadQuery, fhir.Issue{
+		Severity: "error", Type: "not-supported", Code: "search.parameter-unsupported", Expression: name,
+	})
 }

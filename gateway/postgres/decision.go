@@ -9,20 +9,26 @@ import (
 	"github.com/sluse/sluse/gateway/fhir"
 )
 
-// A record's person: its own, or for a Binary that of the record named as its securityContext. An
-// AuditEvent's is that of the access. Each statement gives one row, whatever there is.
+// Facts come with the revision of the directory, so that the first statement of a snapshot brings
+// both. Each statement gives one row, whatever there is.
 const (
-	factsOfSQL = `select coalesce(f.person, 0), coalesce(e.epoch, 0), coalesce(e.grants, '')
-from (select (select case when r.type = 'Binary' then
-          (select x.person from resource x where x.type = r.context_type and x.id = r.context_id
-             and x.custodian = r.custodian and not x.deleted)
-        else r.person end
-      from resource r where r.type = $1 and r.id = $2) as person) f
-left join epoch e on e.person = f.person`
+	factsOfSQL = `select coalesce(r.person, 0), coalesce(e.epoch, 0), coalesce(e.grants, ''), d.revision
+from directory d
+left join resource r on r.type = $1 and r.id = $2
+left join epoch e on e.person = r.person`
 
-	factsOfEventSQL = `select coalesce(f.person, 0), coalesce(e.epoch, 0), coalesce(e.grants, '')
-from (select (select l.person from ledger l where $1::text = 'AuditEvent' and l.id = $2) as person) f
-left join epoch e on e.person = f.person`
+	// The person of a Binary is that of the record named as its securityContext.
+	factsOfBinarySQL = `select coalesce(x.person, 0), coalesce(e.epoch, 0), coalesce(e.grants, ''), d.revision
+from directory d
+left join resource r on r.type = $1 and r.id = $2
+left join resource x on x.type = r.context_type and x.id = r.context_id and x.custodian = r.custodian and not x.deleted and x.type <> 'Binary'
+left join epoch e on e.person = x.person`
+
+	// The person of an AuditEvent is that of the access.
+	factsOfEventSQL = `select coalesce(l.person, 0), coalesce(e.epoch, 0), coalesce(e.grants, ''), d.revision
+from directory d
+left join ledger l on $1::text = 'AuditEvent' and l.id = $2
+left join epoch e on e.person = l.person`
 
 	factsAboutSQL = `select coalesce(f.person, 0), coalesce(e.epoch, 0), coalesce(e.grants, ''), coalesce(f.own, false)
 from (select 1) one
@@ -45,14 +51,21 @@ left join epoch e on e.person = f.person`
 func (v *view) FactsOf(ctx context.Context, record fhir.Reference) (gateway.Facts, error) {
 	const op = "postgres.factsof"
 	sql := factsOfSQL
-	if record.Type == "AuditEvent" {
+	switch record.Type {
+	case "AuditEvent":
 		sql = factsOfEventSQL
+	case "Binary":
+		sql = factsOfBinarySQL
 	}
-	var f gateway.Facts
-	err := v.tx.QueryRow(ctx, sql, string(record.Type), string(record.ID)).Scan(&f.Person, &f.Epoch, &f.Grants)
+	var (
+		f        gateway.Facts
+		revision int64
+	)
+	err := v.tx.QueryRow(ctx, sql, string(record.Type), string(record.ID)).Scan(&f.Person, &f.Epoch, &f.Grants, &revision)
 	if err != nil {
 		return gateway.Facts{}, failure(op, err)
 	}
+	v.sees(revision)
 	return f, v.hold(ctx, op, f.Person)
 }
 
@@ -98,8 +111,10 @@ func (v *view) hold(ctx context.Context, op string, persons ...gateway.PersonID)
 	for i, p := range persons {
 		ids[i] = int64(p)
 	}
-	if _, err := v.tx.Exec(ctx, lockEpochSQL, ids); err != nil {
+	rows, err := v.tx.Query(ctx, lockEpochSQL, ids)
+	if err != nil {
 		return failure(op, err)
 	}
-	return nil
+	rows.Close()
+	return failure(op, rows.Err())
 }

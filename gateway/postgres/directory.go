@@ -34,7 +34,7 @@ type address struct {
 // addressOf reads a draft of the directory; nil for a type that holds no numbers.
 func addressOf(op string, d gateway.Draft) (*address, error) {
 	switch d.Reference.Type {
-	case "Organization", "HealthcareService", "Practitioner", "PractitionerRole", "Endpoint":
+	case "Organization", "HealthcareService", "Practitioner", "PractitionerRole", "Endpoint", "Location":
 	default:
 		return nil, nil
 	}
@@ -137,9 +137,16 @@ type listing struct {
 	at       time.Time
 	parties  map[gateway.HERID]gateway.Party
 	means    map[fhir.Reference]gateway.Address
+	names    map[fhir.Reference]string
 }
 
-var _ gateway.Directory = (*listing)(nil)
+var (
+	_ gateway.Directory = (*listing)(nil)
+	_ gateway.Names     = (*listing)(nil)
+)
+
+// Name is what a unit or a place is called.
+func (l *listing) Name(r fhir.Reference) string { return l.names[r] }
 
 // Party finds a party by any of its HER-ids.
 func (l *listing) Party(id gateway.HERID) (gateway.Party, bool) {
@@ -170,11 +177,23 @@ func (s *Store) Directory(ctx context.Context) (gateway.Directory, error) {
 	return d, err
 }
 
+// sees notes the revision of the directory in this snapshot.
+func (v *view) sees(revision int64) {
+	if v.reading != nil {
+		v.reading.revision = revision
+	}
+}
+
 // Directory is the directory as of this snapshot; it is read anew when its revision is another.
 func (v *view) Directory(ctx context.Context) (gateway.Directory, error) {
 	const op = "postgres.directory"
 	asked := v.store.clock()
-	if v.revision == 0 || v.writes {
+	if v.reading != nil {
+		if err := v.reading.begin(ctx); err != nil {
+			return nil, failure(op, err)
+		}
+		v.revision = v.reading.revision
+	} else if v.revision == 0 || v.writes {
 		if err := v.tx.QueryRow(ctx, revisionSQL).Scan(&v.revision); err != nil {
 			return nil, failure(op, err)
 		}
@@ -213,10 +232,22 @@ type builder struct {
 	parts  map[string][]*address // organisations by the one they are part of
 }
 
+// called is the name that tells of the address: its own, or that of the organisation of a role.
+func (b builder) called(a *address) string {
+	switch {
+	case a.name.Type == "PractitionerRole" && b.byName[a.parent] != nil:
+		return b.byName[a.parent].display
+	case a.name.Type == "Practitioner" || a.name.Type == "Endpoint":
+		return ""
+	}
+	return a.display
+}
+
 func newListing(revision int64, at time.Time, list []address) *listing {
 	l := &listing{
 		revision: revision, at: at,
 		parties: make(map[gateway.HERID]gateway.Party), means: make(map[fhir.Reference]gateway.Address),
+		names: make(map[fhir.Reference]string),
 	}
 	b := builder{byName: make(map[string]*address), parts: make(map[string][]*address)}
 	for i := range list {
@@ -229,6 +260,9 @@ func newListing(revision int64, at time.Time, list []address) *listing {
 	twice := make(map[gateway.HERID]bool)
 	for i := range list {
 		a := &list[i]
+		if name := b.called(a); name != "" {
+			l.names[a.name] = name
+		}
 		if means, ok := b.means(a); ok {
 			l.means[a.name] = means
 		}

@@ -123,6 +123,9 @@ func TestDirectoryFollowsItsRevision(t *testing.T) {
 	}
 	// a snapshot keeps the directory it began with
 	b.see(func(v *view) error {
+		if _, err := v.Directory(b.ctx); err != nil {
+			return err
+		}
 		b.list("Organization", "to", organization("300", "helse-kommune", ""))
 		d, err := v.Directory(b.ctx)
 		if err != nil {

@@ -17,7 +17,7 @@ type explaining struct {
 
 func (e *explaining) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
 	name := "explained_" + strconv.Itoa(len(e.plans))
-	if _, err := e.Exec(ctx, `prepare `+name+` as `+sql); err != nil {
+	if err := e.run(ctx, `prepare `+name+` as `+sql); err != nil {
 		return nil, err
 	}
 	places := make([]string, len(args))
@@ -33,8 +33,17 @@ func (e *explaining) Query(ctx context.Context, sql string, args ...any) (pgx.Ro
 		return nil, err
 	}
 	e.plans = append(e.plans, strings.Join(lines, "\n"))
-	if _, err := e.Exec(ctx, `deallocate `+name); err != nil {
+	if err := e.run(ctx, `deallocate `+name); err != nil {
 		return nil, err
 	}
 	return e.querier.Query(ctx, sql, args...)
+}
+
+func (e *explaining) run(ctx context.Context, sql string) error {
+	rows, err := e.querier.Query(ctx, sql, pgx.QueryExecModeDescribeExec)
+	if err != nil {
+		return err
+	}
+	rows.Close()
+	return rows.Err()
 }

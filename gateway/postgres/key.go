@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/sluse/sluse/gateway"
+	"github.com/sluse/sluse/gateway/fhir"
 )
 
 // keyring makes the keyed hashes of the store. Without the key nobody can tell which national
@@ -67,4 +68,18 @@ func (k keyring) alias(party gateway.HERID, person gateway.PersonID) string {
 		return ""
 	}
 	return fmt.Sprintf("%016x", uint64(k.token("alias", string(party), strconv.FormatInt(int64(person), 10)))) //nolint:gosec // all 64 bits are wanted
+}
+
+// self hashes the name of a resource.
+func (k keyring) self(r fhir.Reference) int64 { return k.token("self", string(r.Type), string(r.ID)) }
+
+// link hashes a place that holds references: one to a resource is self # link.
+func (k keyring) link(t, key string) int64 { return k.token(linkForm, t, key) }
+
+// place hashes a place that holds values of a side table.
+func (k keyring) place(t, key string) int64 { return k.token(placeForm, t, key) }
+
+// presence hashes that a parameter, by its ordinal, has a value inside a part.
+func (k keyring) presence(t string, ordinal int) int64 {
+	return k.token(hasForm, t, strconv.Itoa(ordinal))
 }

@@ -18,11 +18,12 @@ var errParts = errors.New("the parts of a version cannot be read")
 func recordSQL(r, key, mask, covered string) string {
 	return r + `.` + key + `, ` + r + `.id, ` + r + `.version, ` + r + `.custodian, coalesce(` + r + `.person, 0), ` +
 		r + `.low, ` + r + `.high, ` + r + `.labels, ` + r + `.added, ` + r + `.parts, ` + r + `.sent_to, ` + r + `.sent_mask, ` +
-		mask + `, ` + r + `.updated, ` + r + `.deleted, ` + r + `.method, ` + covered + `, ` + r + `.body`
+		mask + `, ` + r + `.updated, ` + r + `.deleted, ` + r + `.method, ` + covered + `, coalesce(` + r + `.context_type, ''), coalesce(` +
+		r + `.context_id, ''), ` + r + `.body`
 }
 
-// scanRecord reads one row of recordSQL.
-func scanRecord(op string, t fhir.Type, row pgx.CollectableRow) (gateway.Record, error) {
+// scanRecord reads one row of recordSQL, and the columns behind it.
+func scanRecord(op string, t fhir.Type, row pgx.CollectableRow, more ...any) (gateway.Record, error) {
 	var (
 		r               = gateway.Record{Reference: fhir.Reference{Type: t}}
 		low, high       pgtype.Timestamptz
@@ -33,8 +34,8 @@ func scanRecord(op string, t fhir.Type, row pgx.CollectableRow) (gateway.Record,
 		labels, added   int64
 		fetched, covers int64
 	)
-	err := row.Scan(&r.Key, &r.Reference.ID, &r.Reference.Version, &r.Custodian, &r.Person, &low, &high, &labels, &added,
-		&parts, &sentTo, &sentMask, &fetched, &updated, &r.Deleted, &r.Method, &covers, &body)
+	err := row.Scan(append([]any{&r.Key, &r.Reference.ID, &r.Reference.Version, &r.Custodian, &r.Person, &low, &high, &labels, &added,
+		&parts, &sentTo, &sentMask, &fetched, &updated, &r.Deleted, &r.Method, &covers, &r.Context.Type, &r.Context.ID, &body}, more...)...)
 	if err != nil {
 		return gateway.Record{}, failure(op, err)
 	}
@@ -50,15 +51,28 @@ func scanRecord(op string, t fhir.Type, row pgx.CollectableRow) (gateway.Record,
 }
 
 func (v *view) records(ctx context.Context, op string, t fhir.Type, sql string, args []any) ([]gateway.Record, error) {
+	return collected(ctx, v, op, sql, args, func(row pgx.CollectableRow) (gateway.Record, error) { return scanRecord(op, t, row) })
+}
+
+// collected reads the rows of one statement, which may be the last of its snapshot.
+func collected[T any](ctx context.Context, v *view, op, sql string, args []any, scan pgx.RowToFunc[T]) (list []T, err error) {
+	collect := func(rows pgx.Rows) (err error) {
+		list, err = pgx.CollectRows(rows, scan)
+		return err
+	}
+	if v.final {
+		err = v.reading.last(ctx, sql, args, collect)
+		return list, failure(op, err)
+	}
+	if r, ok := v.tx.(*reading); ok && v.timed {
+		err = r.timed(ctx, sql, args, collect)
+		return list, failure(op, err)
+	}
 	rows, err := v.tx.Query(ctx, sql, args...)
-	if err != nil {
-		return nil, failure(op, err)
+	if err == nil {
+		err = collect(rows)
 	}
-	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (gateway.Record, error) { return scanRecord(op, t, row) })
-	if err != nil {
-		return nil, failure(op, err)
-	}
-	return list, nil
+	return list, failure(op, err)
 }
 
 func one(op string, list []gateway.Record, err error) (gateway.Record, error) {
@@ -73,21 +87,33 @@ func one(op string, list []gateway.Record, err error) (gateway.Record, error) {
 
 // sourceSQL gives the rows of a type under the name r. A Binary takes person, date and receivers
 // from the record named as its securityContext, as that record is now, and its labels as well;
-// without one it has no person (DESIGN § 5).
-func sourceSQL(t fhir.Type) string {
+// without one, or with one that is a Binary itself, it has no person (DESIGN § 5).
+func sourceSQL(t fhir.Type) string { return sourceAs(t, "r") }
+
+// sourceAs is sourceSQL under another name.
+func sourceAs(t fhir.Type, r string) string {
 	if t != "Binary" {
-		return `resource r`
+		return `resource ` + r
 	}
 	return `(select b.rid, b.vkey, x.person, b.labels | coalesce(x.labels, 0) as labels, b.added,
     coalesce(x.low, '-infinity') as low, coalesce(x.high, '-infinity') as high, b.updated, b.deleted, b.type, b.id,
-    b.version, b.custodian, b.method, x.sent_to, x.sent_mask, b.date_params, b.parts, b.tok, b.body
+    b.version, b.custodian, b.method, x.sent_to, x.sent_mask, b.date_params, b.parts, b.tok, b.mark, b.present, b.self, b.body,
+    x.type as context_type, x.id as context_id
   from resource b
-  left join resource x on x.type = b.context_type and x.id = b.context_id and x.custodian = b.custodian and not x.deleted
-  where b.type = 'Binary') r`
+  left join resource x on x.type = b.context_type and x.id = b.context_id and x.custodian = b.custodian and not x.deleted and x.type <> 'Binary'
+  where b.type = 'Binary') ` + r
 }
+
+var _ gateway.LastReader = (*view)(nil)
 
 // Read gives the current version, deleted ones included, or the version named.
 func (v *view) Read(ctx context.Context, p gateway.Permit, r fhir.Reference) (gateway.Record, error) {
+	return v.read(ctx, p.Scope(), r)
+}
+
+// ReadLast is Read as the last statement of the snapshot.
+func (v *view) ReadLast(ctx context.Context, p gateway.Permit, r fhir.Reference) (gateway.Record, error) {
+	v.final = v.reading != nil
 	return v.read(ctx, p.Scope(), r)
 }
 
@@ -103,35 +129,12 @@ func (v *view) read(ctx context.Context, scope gateway.Scope, r fhir.Reference) 
 		list, err := v.records(ctx, op, r.Type, s.versionsSQL(kind, id, "v.version = "+args.bind(r.Version), "1"), args.values)
 		return one(op, list, err)
 	}
-	sql := `with ` + s.termSQL() + `
-select ` + recordSQL("r", "rid", "coalesce(f.mask, 0)", "c.covered") + `
+	sql := `select ` + recordSQL("r", "rid", "coalesce(f.mask, 0)", "c.covered") + `
 from ` + sourceSQL(r.Type) + `
-left join fetched f on f.party = ` + s.own() + ` and f.rid = r.rid and f.version = r.version` + s.coverSQL("r", "c") + `
+left join fetched f on f.party = ` + s.own() + ` and f.rid = r.rid and f.version = r.version` + s.coverOneSQL("r", "c") + `
 where r.type = ` + kind + ` and r.id = ` + id + ` and ` + s.releasesSQL("r", "c", "f")
 	list, err := v.records(ctx, op, r.Type, sql, args.values)
 	return one(op, list, err)
-}
-
-// History lists versions of one record, newest first. The cursor's key is that of a version.
-func (v *view) History(ctx context.Context, p gateway.Permit, r fhir.Reference, limit int, after gateway.Cursor) ([]gateway.Record, error) {
-	return v.history(ctx, p.Scope(), r, limit, after)
-}
-
-func (v *view) history(ctx context.Context, scope gateway.Scope, r fhir.Reference, limit int, after gateway.Cursor) ([]gateway.Record, error) {
-	const op = "postgres.history"
-	if r.Type == "AuditEvent" { // a line of the ledger has one version
-		return nil, absent(op)
-	}
-	var args arguments
-	s := newScoped(scope, r.Type, &args)
-	kind, id := args.bind(string(r.Type)), args.bind(string(r.ID))
-	before := "(not " + args.bind(after.Set) + "::bool or v.vkey < " + args.bind(after.Key) + "::bigint)"
-	sql := s.versionsSQL(kind, id, before, args.bind(limit))
-	list, err := v.records(ctx, op, r.Type, sql, args.values)
-	if err == nil && len(list) == 0 {
-		err = absent(op)
-	}
-	return list, err
 }
 
 // versionsSQL selects versions v of one resource r, current and past. A past version is released
@@ -155,10 +158,10 @@ select ` + recordSQL("v", "vkey", "coalesce(f.mask, 0)", "c.covered") + `
 from ` + sourceSQL(s.kind) + `
 cross join lateral (
   select r.vkey, r.version, r.person, r.labels, r.low, r.high, r.sent_to, r.sent_mask, r.added, r.parts, r.updated,
-         r.deleted, r.method, r.body, r.custodian, r.id
+         r.deleted, r.method, r.body, r.custodian, r.id, r.context_type, r.context_id
   union all
   select h.vkey, h.version, ` + own + `, h.added, h.parts, h.updated,
-         h.deleted, h.method, h.body, r.custodian, r.id
+         h.deleted, h.method, h.body, r.custodian, r.id, r.context_type, r.context_id
   from history h where h.rid = r.rid) v
 left join fetched f on f.party = ` + s.own() + ` and f.rid = r.rid and f.version = v.version` +
 		s.coverSQL("v", "c") + s.coverSQL("r", "n") + `

@@ -32,7 +32,7 @@ func TestZeroScopeReachesNothing(t *testing.T) {
 			if _, err := v.Read(b.ctx, zero, target); gateway.CodeOf(err) != gateway.NotFound || err == nil {
 				t.Errorf("read %s: %v", target, err)
 			}
-			if list, err := v.History(b.ctx, zero, target, 10, gateway.Cursor{}); gateway.CodeOf(err) != gateway.NotFound || len(list) > 0 {
+			if list, err := v.History(b.ctx, zero, target, gateway.Window{}, 10, gateway.Cursor{}); gateway.CodeOf(err) != gateway.NotFound || len(list) > 0 {
 				t.Errorf("history %s: %v", target, err)
 			}
 			for _, person := range []gateway.PersonID{0, r.Person} {
@@ -86,7 +86,7 @@ func TestHiddenIsAbsent(t *testing.T) {
 			scope := permitting(gateway.Plan)
 			_, err = v.read(b.ctx, scope, r)
 			a.err = err.Error()
-			if _, err := v.history(b.ctx, scope, r, 10, gateway.Cursor{}); err == nil || err.Error() == "" {
+			if _, err := v.history(b.ctx, scope, r, gateway.Window{}, 10, gateway.Cursor{}); err == nil || err.Error() == "" {
 				t.Error("the history is not absent")
 			}
 			list, err := v.search(b.ctx, scope, "CarePlan", gateway.Search{Conditions: []gateway.Condition{id_(id)}}, 0, 10, gateway.Cursor{})
@@ -127,7 +127,7 @@ func TestPastVersionNeedsBothItsOwnAndTheCurrentLabels(t *testing.T) {
 		}
 		list, err := func() (l []gateway.Record, err error) {
 			b.see(func(v *view) error {
-				l, err = v.history(b.ctx, permitting(mask), ref("CarePlan", "100-plan"), 10, gateway.Cursor{})
+				l, err = v.history(b.ctx, permitting(mask), ref("CarePlan", "100-plan"), gateway.Window{}, 10, gateway.Cursor{})
 				return nil
 			})
 			return
@@ -171,7 +171,7 @@ func TestHistoryPages(t *testing.T) {
 		var page []gateway.Record
 		var err error
 		b.see(func(v *view) error {
-			page, err = v.history(b.ctx, own("100"), ref("Goal", "100-goal"), 2, after)
+			page, err = v.history(b.ctx, own("100"), ref("Goal", "100-goal"), gateway.Window{}, 2, after)
 			return nil
 		})
 		if err != nil {

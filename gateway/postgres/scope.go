@@ -46,10 +46,10 @@ func termsFor(scope gateway.Scope, t fhir.Type) terms {
 	rows := make(map[termKey]int, len(scope.Terms))
 	for i := range scope.Terms {
 		term := &scope.Terms[i]
-		if !term.Types.Has(t) {
+		if t != binaryType && !term.Types.Has(t) {
 			continue
 		}
-		items := itemsOf(term.Items, t)
+		items := itemsOf(term, t)
 		for _, custodian := range choices(term.Custodians) {
 			for _, item := range items {
 				out.add(rows, term, custodian, item)
@@ -106,7 +106,11 @@ func choices(s gateway.Set[gateway.HERID]) []*string {
 	return out
 }
 
-func itemsOf(s gateway.Set[fhir.Reference], t fhir.Type) []*string {
+func itemsOf(term *gateway.Term, t fhir.Type) []*string {
+	s := term.Items
+	if t == binaryType {
+		return heldItems(term)
+	}
 	if s.Any {
 		return []*string{nil}
 	}
@@ -127,6 +131,7 @@ type scoped struct {
 	kind  fhir.Type
 	args  *arguments
 	bound [lastParameter]string
+	table string // name of its terms in the statement; "" is term
 }
 
 // parameter names a value of a scope that a statement may bind.
@@ -185,15 +190,20 @@ func (s *scoped) attest() string {
 	return s.place(attestParameter, int64(s.Join.Person), "::bigint")
 }
 
-// termSQL is the common table expression "term".
+// termSQL is the common table expression of the terms.
 func (s *scoped) termSQL() string {
-	rows := termsFor(s.Scope, s.kind)
-	return `term as materialized (
+	return s.terms() + ` as materialized (
   select t.allow, t.sent, t.custodian, t.item, t.low, t.high, t.mask
-  from unnest(` + s.args.bind(rows.allow) + `::bool[], ` + s.args.bind(rows.sent) + `::bool[], ` +
+  from ` + s.termRowsSQL() + `)`
+}
+
+// termRowsSQL are the rows of the table themselves, for a statement that looks at one record only.
+func (s *scoped) termRowsSQL() string {
+	rows := termsFor(s.Scope, s.kind)
+	return `unnest(` + s.args.bind(rows.allow) + `::bool[], ` + s.args.bind(rows.sent) + `::bool[], ` +
 		s.args.bind(rows.custodian) + `::text[], ` + s.args.bind(rows.item) + `::text[], ` +
 		s.args.bind(rows.low) + `::timestamptz[], ` + s.args.bind(rows.high) + `::timestamptz[], ` +
-		s.args.bind(rows.mask) + `::bigint[]) as t(allow, sent, custodian, item, low, high, mask))`
+		s.args.bind(rows.mask) + `::bigint[]) as t(allow, sent, custodian, item, low, high, mask)`
 }
 
 // touchSQL tells whether the period of t, a term or a grant, touches the date of record r: the
@@ -210,17 +220,28 @@ func touchSQL(t, r string) string {
 // coverSQL gives, for row r, lateral c with the labels covered: what permits hold, less what
 // denies hold, less what was withheld when the record was sent. r must have person, custodian,
 // id, low, high, sent_to and sent_mask.
-func (s *scoped) coverSQL(r, c string) string {
+func (s *scoped) coverSQL(r, c string) string { return s.coverBySQL(r, c, s.terms()+" t") }
+
+// terms is the name of the common table of the terms.
+func (s *scoped) terms() string {
+	if s.table == "" {
+		return "term"
+	}
+	return s.table
+}
+
+// coverBySQL is coverSQL with the terms as given, under the name t.
+func (s *scoped) coverBySQL(r, c, terms string) string {
 	at := c + "_at"
 	sql := `
 cross join lateral (select array_position(` + r + `.sent_to, ` + s.own() + `) as place) ` + at + `
 cross join lateral (
   select coalesce(bit_or(t.mask) filter (where t.allow), 0) as permitted,
          coalesce(bit_or(t.mask) filter (where not t.allow), 0) as denied
-  from term t
+  from ` + terms + `
   where t.sent = (` + at + `.place is not null)
     and (t.custodian is null or t.custodian = ` + r + `.custodian)
-    and (t.item is null or t.item = ` + r + `.id)
+    and ` + s.itemSQL("t", r) + `
     and ` + touchSQL("t", r) + `) ` + c + `_t`
 	permitted, denied := c+"_t.permitted", c+"_t.denied"
 	if s.Join != nil {
@@ -232,8 +253,7 @@ cross join lateral (
   where g.person = ` + r + `.person and ` + s.appliesSQL("g") + `
     and (g.actions is null or case when ` + at + `.place is null then 'read' else 'message' end = any(g.actions))
     and (g.custodians is null or ` + r + `.custodian = any(g.custodians))
-    and (g.types is null or ` + s.typed() + ` = any(g.types))
-    and (g.items is null or ` + s.typed() + ` || '/' || ` + r + `.id = any(g.items))
+    and ` + s.namesSQL("g", r) + `
     and ` + touchSQL("g", r) + `) ` + c + `_g`
 		permitted = "(" + permitted + " | " + c + "_g.permitted)"
 		denied = "(" + denied + " | " + c + "_g.denied)"
@@ -268,7 +288,7 @@ func (s *scoped) aboutSQL(r string) string {
 
 // coveredSQL tells whether every label of row r is covered by c.
 func (s *scoped) coveredSQL(r, c string) string {
-	return `(` + s.crosses() + ` and ` + r + `.labels <> 0 and ` + r + `.labels & ~` + c + `.covered = 0)`
+	return `(` + s.crossesSQL(r) + ` and ` + r + `.labels <> 0 and ` + r + `.labels & ~` + c + `.covered = 0)`
 }
 
 // releasesSQL is gateway.Scope.Releases as a predicate on row r with coverage c and, in f, the

@@ -32,14 +32,12 @@ func (b *bench) plant(r gateway.Record, grants []gateway.Grant, own gateway.HERI
 			b.Fatalf("plant %s: %v", r.Reference, err)
 		}
 	}
-	if r.Reference.Type == "Binary" {
-		whole := r
-		whole.Reference = ref("DocumentReference", "context-of-"+string(r.Reference.ID))
-		put(whole, fhir.Reference{})
-		put(r, whole.Reference)
-	} else {
-		put(r, fhir.Reference{})
+	if r.Context.Type != "" {
+		holder := r
+		holder.Reference = r.Context
+		put(holder, fhir.Reference{})
 	}
+	put(r, r.Context)
 	if r.Fetched != 0 {
 		if err := b.Record(b.ctx, nil, []gateway.FetchedVersion{{Party: own, Record: r.Reference, Mask: r.Fetched}}); err != nil {
 			b.Fatal(err)
@@ -91,7 +89,7 @@ func (b *bench) answers(scope gateway.Scope, r gateway.Record, named bool) (rele
 			if err := add("vread", []gateway.Record{version}, err); err != nil {
 				return err
 			}
-			history, err := v.history(b.ctx, scope, bare, 10, gateway.Cursor{})
+			history, err := v.history(b.ctx, scope, bare, gateway.Window{}, 10, gateway.Cursor{})
 			if err := add("history", history, err); err != nil {
 				return err
 			}
@@ -205,7 +203,7 @@ func TestScopeThroughSQL(t *testing.T) {
 			checkScope(rt, b, seen)
 		}
 	})
-	for _, what := range []string{"released true", "released false", "deny", "sent", "period", "item"} {
+	for _, what := range []string{"released true", "released false", "deny", "sent", "period", "item", "holder"} {
 		if seen[what] < 3 {
 			t.Errorf("%q decided %d times: the check shows little (%v)", what, seen[what], seen)
 		}
@@ -253,6 +251,7 @@ func decisive(seen map[string]int, scope gateway.Scope, r gateway.Record, want b
 			s.Terms[i].Low, s.Terms[i].High = time.Time{}, time.Time{}
 		}
 	})
+	without("holder", func(_ *gateway.Scope, r *gateway.Record) { r.Context = fhir.Reference{} })
 	without("item", func(s *gateway.Scope, _ *gateway.Record) {
 		for i := range s.Terms {
 			s.Terms[i].Items = gateway.Every[fhir.Reference]()
@@ -274,9 +273,12 @@ func drawScope(t *rapid.T, r gateway.Record) gateway.Scope {
 	for i := range rapid.IntRange(1, 4).Draw(t, "terms") {
 		term := gateway.Term{
 			Effect: gateway.Allow, Sent: rapid.IntRange(0, 2).Draw(t, "sent") == 0,
-			Custodians: drawSet(t, "custodians", parties), Types: drawSet(t, "types", []fhir.Type{"CarePlan", "CarePlan", "Goal", "Binary"}),
-			Items: drawSet(t, "items", []fhir.Reference{ref("CarePlan", "a"), ref("Goal", "a"), ref("CarePlan", "b"), {Type: "CarePlan", ID: "a", Version: "1"}}),
-			Mask:  gateway.Labels(rapid.SampledFrom([]uint64{1, 3, 7, uint64(gateway.AllLabels)}).Draw(t, "mask")),
+			Custodians: drawSet(t, "custodians", parties), Types: drawSet(t, "types", []fhir.Type{"CarePlan", "CarePlan", "Goal", "Binary", gateway.HeldType("CarePlan")}),
+			Items: drawSet(t, "items", []fhir.Reference{
+				ref("CarePlan", "a"), ref("Goal", "a"), ref("CarePlan", "b"), {Type: "CarePlan", ID: "a", Version: "1"},
+				ref("Binary", "a"), gateway.HeldItem(ref("CarePlan", "a"), "a"), gateway.HeldItem(ref("Goal", "a"), "b"),
+			}),
+			Mask: gateway.Labels(rapid.SampledFrom([]uint64{1, 3, 7, uint64(gateway.AllLabels)}).Draw(t, "mask")),
 		}
 		if rapid.Bool().Draw(t, "dated") {
 			term.Low, term.High = drawTime(t, "low"), drawTime(t, "high")
@@ -291,7 +293,11 @@ func drawScope(t *rapid.T, r gateway.Record) gateway.Scope {
 				term.Sent = term.Sent || to.To == s.Own
 			}
 			if rapid.IntRange(0, 2).Draw(t, "one item") == 0 {
-				term.Items = gateway.Only(ref(r.Reference.Type, rapid.SampledFrom([]string{"a", "b"}).Draw(t, "item")))
+				of := r.Reference.Type
+				if r.Context.Type != "" {
+					of = r.Context.Type
+				}
+				term.Items = gateway.Only(ref(of, rapid.SampledFrom([]string{"a", "b"}).Draw(t, "item")))
 			}
 			if rapid.IntRange(0, 2).Draw(t, "one period") == 0 {
 				term.Low, term.High = drawTime(t, "permit low"), drawTime(t, "permit high")
@@ -307,12 +313,15 @@ func drawScope(t *rapid.T, r gateway.Record) gateway.Scope {
 func drawRecord(t *rapid.T) gateway.Record {
 	r := gateway.Record{
 		Reference: fhir.Reference{
-			Type: rapid.SampledFrom([]fhir.Type{"CarePlan", "CarePlan", "CarePlan", "Goal", "Consent"}).Draw(t, "record type"),
+			Type: rapid.SampledFrom([]fhir.Type{"CarePlan", "CarePlan", "CarePlan", "Goal", "Consent", "Binary", "Binary"}).Draw(t, "record type"),
 			ID:   rapid.SampledFrom([]fhir.ID{"a", "a", "b"}).Draw(t, "id"), Version: "1",
 		},
 		Custodian: rapid.SampledFrom([]gateway.HERID{"100", "100", "100", "200", "300"}).Draw(t, "custodian"),
 		Person:    rapid.SampledFrom([]gateway.PersonID{0, 7, 7, 7, 7, 8}).Draw(t, "record person"),
 		Labels:    gateway.Labels(rapid.SampledFrom([]uint64{0, 1, 1, 1, 2, 3, 8}).Draw(t, "labels")), Low: drawTime(t, "from"), High: drawTime(t, "to"),
+	}
+	if r.Reference.Type == "Binary" && r.Person != 0 { // one that nothing holds has no person
+		r.Context = ref(rapid.SampledFrom([]fhir.Type{"CarePlan", "CarePlan", "Goal", "Consent"}).Draw(t, "holder"), rapid.SampledFrom([]string{"a", "b"}).Draw(t, "held by"))
 	}
 	if rapid.IntRange(0, 7).Draw(t, "was fetched") == 0 {
 		r.Fetched = gateway.Demografi

@@ -1,8 +1,13 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"slices"
 	"strings"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/sluse/sluse/gateway"
 	"github.com/sluse/sluse/gateway/fhir"
@@ -12,42 +17,19 @@ import (
 // value of scope, conditions and cursor is bound.
 type query struct {
 	*scoped
-	keys       keyring
-	conditions []string // all must hold
-	ids        string   // source of the rows of _id
-	tokens     string   // predicate of the most selective token, for the GIN index
-	named      string   // source of the rids found by a text prefix
-	order      order_
-	after      string // keyset predicate
-	limit      string
-}
-
-// order_ is the order of a search: columns of the row, and their places in recordSQL.
-type order_ struct {
-	column    string
-	direction string
-	byPlace   string
-}
-
-// The order by the date of the type, or by when the version was written. Key decides between equal
-// ones, so that the order never changes.
-func orderOf(s gateway.Sort) order_ {
-	o := order_{column: "low", byPlace: "6"}
-	if s.Param == "_lastUpdated" {
-		o = order_{column: "updated", byPlace: "14"}
-	}
-	if s.Descending {
-		o.direction = " desc"
-	}
-	return o
-}
-
-func (o order_) sql(r string) string {
-	return ` order by ` + r + `.` + o.column + o.direction + `, ` + r + `.rid` + o.direction
-}
-
-func (o order_) placesSQL() string {
-	return ` order by ` + o.byPlace + o.direction + `, 1` + o.direction
+	keys     keyring
+	criteria []fhir.Criterion // all must hold, beside the way
+	extra    []string         // predicates on row r that are no criteria
+	ids      string           // source of the rows of _id
+	tokens   string           // source of the rids found by a selective token
+	named    string           // source of the rids found by a text, or back over a reference
+	order    order_
+	after    string // keyset predicate
+	limit    string
+	with     string // common tables
+	others   map[fhir.Type]*scoped
+	aliases  int
+	recent   string // limits what is reached, of resource o, for what has changed lately
 }
 
 // Search lists current, undeleted records inside the scope.
@@ -60,133 +42,181 @@ func (v *view) search(ctx context.Context, scope gateway.Scope, t fhir.Type, s g
 	if t == "AuditEvent" {
 		return v.searchEvents(ctx, scope, s, person, limit, after)
 	}
-	o := orderOf(s.Sort)
-	if o.column == "updated" || s.Sort.Descending { // -infinity, which undated records have, comes last by itself
-		return v.page(ctx, op, scope, t, s, person, limit, o, func(a *arguments) string {
-			if !after.Set {
-				return "true"
-			}
-			less := " > "
-			if s.Sort.Descending {
-				less = " < "
-			}
-			return `(r.` + o.column + `, r.rid)` + less + `(` + a.bind(moment(after.At)) + `::timestamptz, ` + a.bind(after.Key) + `::bigint)`
-		})
-	}
-	var list []gateway.Record
-	if !after.Set || !after.At.IsZero() {
-		dated, err := v.page(ctx, op, scope, t, s, person, limit, o, func(a *arguments) string {
-			if !after.Set {
-				return `r.low > '-infinity'`
-			}
-			return `(r.low, r.rid) > (` + a.bind(moment(after.At)) + `::timestamptz, ` + a.bind(after.Key) + `::bigint)`
-		})
-		if err != nil || len(dated) >= limit {
-			return dated, err
-		}
-		list, after.Key = dated, 0
-	}
-	undated, err := v.page(ctx, op, scope, t, s, person, limit-len(list), o, func(a *arguments) string {
-		return `r.low = '-infinity' and r.rid > ` + a.bind(after.Key) + `::bigint`
-	})
-	return append(list, undated...), err
+	v.timed = true
+	list, err := v.ordered(ctx, op, asking{scope: scope, kind: t, search: s, person: person}, limit, after)
+	return list, costly(ctx, op, err)
 }
 
-// page runs one statement: the rows of one stretch of the order.
-func (v *view) page(ctx context.Context, op string, scope gateway.Scope, t fhir.Type, s gateway.Search, person gateway.PersonID, limit int, o order_, after func(*arguments) string) ([]gateway.Record, error) {
+// costly tells of a statement that was ended because it took too long: nobody else's wait, but the
+// question's own work.
+func costly(ctx context.Context, op string, err error) error {
+	var kept *serverError
+	if errors.As(err, &kept) && kept.state == "57014" && ctx.Err() == nil {
+		return gateway.Fault(op, gateway.TooCostly, fhir.Issue{Severity: "error", Type: "too-costly", Code: "search.too-costly"})
+	}
+	return err
+}
+
+// asking is what is searched for, within what.
+type asking struct {
+	scope  gateway.Scope
+	kind   fhir.Type
+	search gateway.Search
+	person gateway.PersonID
+}
+
+// query compiles the search up to its way and its order.
+func (v *view) query(op string, k asking) (*query, bool, error) {
 	var args arguments
-	q := &query{scoped: newScoped(scope, t, &args), keys: v.store.keys, order: o}
-	with := q.termSQL()
-	driven := person != 0 || (scope.Self && scope.Person != 0)
-	if err := q.compile(op, s.Conditions, !driven); err != nil {
-		return nil, err
+	q := &query{scoped: newScoped(k.scope, k.kind, &args), keys: v.store.keys, after: "true"}
+	q.with = q.termSQL()
+	driven := k.person != 0 || (k.scope.Self && k.scope.Person != 0)
+	if err := q.compile(op, k.search, !driven); err != nil {
+		return nil, false, err
 	}
-	q.after = after(&args)
-	q.limit = args.bind(limit) + "::bigint"
-	if person != 0 {
-		q.conditions = append(q.conditions, `r.person = `+args.bind(int64(person))+`::bigint`)
+	if k.person != 0 {
+		q.extra = append(q.extra, `r.person = `+args.bind(int64(k.person))+`::bigint`)
 	} else if driven {
-		q.conditions = append(q.conditions, `r.person = `+q.person())
+		q.extra = append(q.extra, `r.person = `+q.person())
 	}
-	var body string
+	return q, driven, nil
+}
+
+// bodySQL reads the rows by the best way there is: _id, the person, a selective token, a value of a
+// side table, and otherwise all that the scope reaches. No choice is left to statistics.
+func (q *query) bodySQL(driven bool) string {
+	plain := q.order.column != ""
 	switch {
 	case q.ids != "":
-		body = q.keyedSQL(q.ids, `true`)
+		return q.keyedSQL(q.ids, `true`)
+	case driven && plain:
+		return q.directSQL(`r.type = ` + q.typed())
 	case driven:
-		body = q.directSQL(`r.type = ` + q.typed())
-	case q.tokens != "":
-		body = q.keyedSQL(`resource r`, `(r.type = `+q.typed()+`) is true and `+q.tokens)
-	case q.named != "":
-		body = q.keyedSQL(q.named+` n cross join lateral (select r.* from resource r where r.rid = n.rid offset 0) r`, `r.type = `+q.typed())
-	case gateway.IsDirectory(t) || len(scope.Terms) > 0:
-		body = q.keyedSQL(`resource r`, `r.type = `+q.typed())
-	default:
+		return q.keyedSQL(sourceSQL(q.kind), `r.type = `+q.typed())
+	case q.tokens != "" || q.named != "":
+		return q.keyedSQL(cmp.Or(q.tokens, q.named)+` n cross join lateral (select r.* from `+sourceSQL(q.kind)+` where r.rid = n.rid offset 0) r`, `r.type = `+q.typed())
+	case gateway.IsDirectory(q.kind) || len(q.Terms) > 0:
+		return q.keyedSQL(sourceSQL(q.kind), `r.type = `+q.typed())
+	case plain:
 		reach, open := q.openSQL()
-		with, body = with+reach, open
+		q.with += reach
+		return open
 	}
-	return v.records(ctx, op, t, `with `+with+`
-`+body, args.values)
+	q.with += q.reachSQL()
+	return q.keyedSQL(q.reachedSQL(), `true`)
 }
 
-// whereSQL is what every branch asks of row r besides its way to it.
-func (q *query) whereSQL() string {
+// whereSQL is what every branch asks of row r besides its way to it. seen is what the requester
+// sees of its parts.
+func (q *query) whereSQL(seen string) string {
 	where := `not r.deleted and ` + q.after
-	for _, c := range q.conditions {
+	for _, c := range q.extra {
 		where += `
   and ` + c
+	}
+	f := frame{q: q, s: q.scoped, r: "r", seen: seen}
+	for i := range q.criteria {
+		where += `
+  and ` + f.sql(&q.criteria[i])
+	}
+	return where
+}
+
+// likelySQL is whereSQL before the scope of the row is computed: it asks nothing of the parts of a
+// row, and keeps every row that has values in its parts for partsSQL to ask.
+func (q *query) likelySQL() string {
+	where := `not r.deleted and ` + q.after
+	for _, c := range q.extra {
+		where += `
+  and ` + c
+	}
+	f := frame{q: q, s: q.scoped, r: "r"}
+	for i := range q.criteria {
+		where += `
+  and (r.present < 0 or ` + f.sql(&q.criteria[i]) + `)`
+	}
+	return where
+}
+
+// partsSQL asks the criteria of a row with values in its parts, as far as the requester sees them.
+func (q *query) partsSQL(seen string) string {
+	where := `true`
+	f := frame{q: q, s: q.scoped, r: "r", seen: seen}
+	for i := range q.criteria {
+		where += `
+  and (r.present >= 0 or ` + f.sql(&q.criteria[i]) + `)`
 	}
 	return where
 }
 
 // selectSQL reads rows r, from a source that has them, inside the scope.
-func (q *query) selectSQL(from, where string) string {
-	return `select ` + recordSQL("r", "rid", "coalesce(f.mask, 0)", "c.covered") + `
+func (q *query) selectSQL(from, where string, more ...string) string {
+	sql := `select ` + recordSQL("r", "rid", "coalesce(f.mask, 0)", "c.covered")
+	for _, m := range more {
+		sql += `, ` + m
+	}
+	return sql + `
 from ` + from + `
 left join fetched f on f.party = ` + q.own() + ` and f.rid = r.rid and f.version = r.version` + q.coverSQL("r", "c") + `
 where ` + where + ` and ` + q.releasesSQL("r", "c", "f")
 }
 
+func (q *query) seen() string { return q.seenSQL("r", "c", "f") }
+
 // directSQL reads rows by an index that has them in order, or has few.
 func (q *query) directSQL(way string) string {
-	return q.selectSQL(sourceSQL(q.kind), way+` and `+q.whereSQL()) + q.order.sql("r") + ` limit ` + q.limit
+	return q.selectSQL(sourceSQL(q.kind), way+` and `+q.whereSQL(q.seen())) + q.order.sql("r") + ` limit ` + q.limit
 }
 
 // keyedSQL finds the keys of candidates and puts them in order first, then looks at one row after
 // the other until the page is full: the scope is computed for no more rows than it takes.
 func (q *query) keyedSQL(from, way string) string {
-	keyed := `(select r.rid, r.` + q.order.column + ` from ` + from + ` where ` + way + ` and ` + q.whereSQL() + q.order.sql("r") + `) k
+	keyed := `(select r.rid` + q.order.columnsSQL() + ` from ` + from + q.order.from + ` where ` + way + ` and ` + q.likelySQL() + q.order.inner() + `) k
 cross join lateral (select r.* from ` + sourceSQL(q.kind) + ` where r.rid = k.rid offset 0) r`
-	return q.selectSQL(keyed, `true`) + q.order.sql("k") + ` limit ` + q.limit
+	return q.selectSQL(keyed, q.partsSQL(q.seen()), q.order.shown()...) + q.order.sql("k") + ` limit ` + q.limit
+}
+
+// reachSQL is the common table of the persons who have named the party in a grant.
+func (q *query) reachSQL() string {
+	if q.Join == nil {
+		return `,
+reach as materialized (select null::bigint as person where false)`
+	}
+	return `,
+reach as materialized (
+  select distinct g.person from grant_ g
+  where g.allow and g.recipients && ` + q.permits() + ` and ` + q.appliesSQL("g") + `)`
+}
+
+// reachedSQL are all rows r of the type that the scope can reach, in no order.
+func (q *query) reachedSQL() string {
+	return `(select o.rid from resource o where o.custodian = ` + q.own() + ` and o.type = ` + q.typed() + q.recent + `
+  union select o.rid from reach w cross join lateral (select o.rid from ` + sourceAs(q.kind, "o") + ` where o.person = w.person and o.type = ` + q.typed() + q.recent + ` offset 0) o
+  union select f.rid from fetched f where f.party = ` + q.own() + `) n
+cross join lateral (select r.* from ` + sourceSQL(q.kind) + ` where r.rid = n.rid and r.type = ` + q.typed() + ` offset 0) r`
 }
 
 // openSQL searches without patient and without anything selective: the party's own records, those
 // of the persons who have named it in a grant, and what it has fetched. No statement walks through
 // records that it cannot reach.
 func (q *query) openSQL() (reach, body string) {
-	reach = `,
-reach as materialized (select null::bigint as person where false)`
-	if q.Join != nil {
-		reach = `,
-reach as materialized (
-  select distinct g.person from grant_ g
-  where g.allow and g.recipients && ` + q.permits() + ` and ` + q.appliesSQL("g") + `)`
-	}
-	where := `r.type = ` + q.typed() + ` and ` + q.whereSQL()
+	reach = q.reachSQL()
+	where := func(seen string) string { return `r.type = ` + q.typed() + ` and ` + q.whereSQL(seen) }
 	end := q.order.sql("r") + ` limit ` + q.limit
 	own := `select ` + recordSQL("r", "rid", "0::bigint", allLabels) + `
-from ` + sourceSQL(q.kind) + ` where r.custodian = ` + q.own() + ` and ` + q.ownsSQL("r") + ` and ` + where + end
+from ` + sourceSQL(q.kind) + ` where r.custodian = ` + q.own() + ` and ` + q.ownsSQL("r") + ` and ` + where(everything) + end
 	if q.order.column != "low" {
 		own = `select ` + recordSQL("r", "rid", "0::bigint", allLabels) + `
-from (select r.rid, r.updated from resource r where r.custodian = ` + q.own() + ` and ` + q.ownsSQL("r") + ` and ` + where + end + `) k
+from (select r.rid, r.updated from resource r where r.custodian = ` + q.own() + ` and ` + q.ownsSQL("r") + ` and ` + where(everything) + end + `) k
 cross join lateral (select r.* from ` + sourceSQL(q.kind) + ` where r.rid = k.rid offset 0) r`
 	}
 	shared := `select x.* from reach w cross join lateral (` +
-		q.selectSQL(sourceSQL(q.kind), `r.person = w.person and r.custodian <> `+q.own()+` and `+where) + end + `) x` +
+		q.selectSQL(sourceSQL(q.kind), `r.person = w.person and r.custodian <> `+q.own()+` and `+where(q.seen())) + end + `) x` +
 		q.order.placesSQL() + ` limit ` + q.limit
 	kept := `select ` + recordSQL("r", "rid", "f.mask", "0::bigint") + `
 from fetched f cross join lateral (select r.* from ` + sourceSQL(q.kind) + ` where r.rid = f.rid and r.version = f.version offset 0) r
 where f.party = ` + q.own() + ` and ` + q.fetchedSQL("f") + ` and ` + q.aboutSQL("r") + ` and r.custodian <> ` + q.own() + `
-  and not exists (select 1 from reach w where w.person = r.person) and ` + where + end
+  and not exists (select 1 from reach w where w.person = r.person) and ` + where("f.mask") + end
 	return reach, `(` + own + `)
 union all
 (` + shared + `)
@@ -194,143 +224,163 @@ union all
 (` + kept + `)` + q.order.placesSQL() + ` limit ` + q.limit
 }
 
-// compile turns conditions into predicates on row r. With choose, the first selective one becomes
-// the way to the rows; every other token is kept from the planner as a way, since the rows of a
-// common token, such as a status, are many.
-func (q *query) compile(op string, conditions []gateway.Condition, choose bool) error {
-	for i := range conditions {
-		c := &conditions[i]
-		switch {
-		case c.Param.Name == "_id":
-			if q.ids != "" {
-				q.conditions = append(q.conditions, `r.id = any(`+q.args.bind(idsOf(c))+`::text[])`)
-				continue
-			}
-			q.ids = `(select distinct i.id from unnest(` + q.args.bind(idsOf(c)) + `::text[]) as i(id)) n
-  cross join lateral (select r.* from resource r where r.type = ` + q.typed() + ` and r.id = n.id offset 0) r`
-		case c.Param.Name == "_lastUpdated":
-			q.conditions = append(q.conditions, q.datesSQL(c, `r.updated`, `(r.updated + interval '1 microsecond')`))
-		case c.Param.Type == fhir.Token || c.Param.Type == fhir.ReferenceParam || c.Param.Type == fhir.Uri:
-			overlap := `r.tok && ` + q.args.bind(q.hashes(c)) + `::bigint[]`
-			selective := c.Param.Type == fhir.ReferenceParam || c.Param.Name == "identifier"
-			if choose && selective && q.tokens == "" {
-				q.tokens = overlap
-				continue
-			}
-			q.conditions = append(q.conditions, `(`+overlap+`) is true`)
-		case c.Param.Type == fhir.Date:
-			q.conditions = append(q.conditions, q.dateSQL(c))
-		case c.Param.Type == fhir.StringParam:
-			prefix := q.prefixSQL(c)
-			if choose && q.tokens == "" && q.named == "" {
-				q.named = `(select distinct v.rid from text_value v where ` + prefix + `)`
-			}
-			q.conditions = append(q.conditions, `exists (select 1 from text_value v where v.rid = r.rid and `+prefix+`)`)
-		default:
-			return gateway.Fault(op, gateway.BadQuery, fhir.Issue{
-				Severity: "error", Type: "not-supported", Code: "search.parameter-unsupported", Expression: c.Param.Name,
-			})
+// compile takes what is asked. With choose, the first selective criterion becomes the way to the rows.
+func (q *query) compile(op string, s gateway.Search, choose bool) error {
+	all, err := criteriaOf(op, q.kind, s)
+	if err != nil {
+		return err
+	}
+	choose = choose && !slices.ContainsFunc(all, namesRows) // _id is the way then
+	for i := range all {
+		c := &all[i]
+		if q.ids == "" && namesRows(*c) {
+			q.ids = `(select distinct i.id from unnest(` + q.args.bind(idsOf(c.Values)) + `::text[]) as i(id)) n
+  cross join lateral (select r.* from ` + sourceSQL(q.kind) + ` where r.type = ` + q.typed() + ` and r.id = n.id offset 0) r`
+			continue
+		}
+		q.criteria = append(q.criteria, *c)
+		if choose && q.tokens == "" && q.named == "" { // a second way would leave the first one's argument unused
+			q.way(c)
 		}
 	}
 	return nil
 }
 
-func idsOf(c *gateway.Condition) []string {
-	ids := make([]string, 0, len(c.Values))
-	for _, v := range c.Values {
-		if v.Reference.ID != "" {
-			ids = append(ids, string(v.Reference.ID))
-		} else {
-			ids = append(ids, v.Code)
-		}
-	}
-	return ids
+// namesRows tells whether the criterion is _id of the rows themselves.
+func namesRows(c fhir.Criterion) bool {
+	return len(c.Ways) > 0 && len(c.Ways[0].Hops) == 0 && c.Ways[0].Param.Name == "_id"
 }
 
-// hashes gives the hashes of which a row must have one.
-func (q *query) hashes(c *gateway.Condition) []int64 {
-	t, name := string(q.kind), c.Param.Name
-	out := make([]int64, 0, len(c.Values))
-	for i := range c.Values {
-		v := &c.Values[i]
+// way makes a criterion the way to the rows, if it finds few: the criterion itself is asked as well.
+func (q *query) way(c *fhir.Criterion) {
+	if c.Negate || c.Missing != "" || len(c.Lists) > 0 || c.Modifier == fhir.ModifierText {
+		return
+	}
+	var rids []string
+	chained := false
+	for i := range c.Ways {
+		w := &c.Ways[i]
+		if w.From != q.kind {
+			continue
+		}
+		sql := ""
 		switch {
-		case c.Param.Type == fhir.ReferenceParam:
-			out = append(out, q.keys.referenceHash(t, name, v.Reference, c.Param.Targets))
-		case v.AnySystem || c.Param.Type == fhir.Uri:
-			out = append(out, q.keys.token(t, name, anyForm, v.Code))
-		case v.Code == "":
-			out = append(out, q.keys.token(t, name, systemForm, v.System))
-		default:
-			out = append(out, q.keys.token(t, name, exactForm, v.System, v.Code))
+		case len(w.Hops) == 0:
+			sql = q.findsSQL(q.kind, c, w.Param)
+		case len(w.Hops) == 1 && !w.Hops[0].Reverse:
+			sql, chained = q.backSQL(c, w), true
 		}
-	}
-	return out
-}
-
-// referenceHash is that of "Type/id", or of the id alone when its type is not told and not the only
-// one there is.
-func (k keyring) referenceHash(t, param string, r fhir.Reference, targets []fhir.Type) int64 {
-	r.Version = ""
-	if r.Type == "" && len(targets) == 1 {
-		r.Type = targets[0]
-	}
-	if r.Type == "" {
-		return k.token(t, param, anyForm, string(r.ID))
-	}
-	return k.token(t, param, exactForm, r.String())
-}
-
-// dateSQL matches a date parameter: the record's own date where it is that, otherwise its value.
-func (q *query) dateSQL(c *gateway.Condition) string {
-	name := q.args.bind(c.Param.Name) + "::text"
-	return `((` + name + ` = any(r.date_params) and ` + q.datesSQL(c, `r.low`, `r.high`) + `)
-    or exists (select 1 from date_value d where d.rid = r.rid and d.mask = 0 and d.param = ` + name + ` and ` +
-		q.datesSQL(c, `d.low`, `d.high`) + `))`
-}
-
-// datesSQL compares an interval of a row with each value of the condition (R4 search.html#prefix).
-func (q *query) datesSQL(c *gateway.Condition, low, high string) string {
-	any_ := make([]string, 0, len(c.Values))
-	for i := range c.Values {
-		v := &c.Values[i]
-		from, to := q.args.bind(moment(v.Low))+"::timestamptz", q.args.bind(endless(v.High))+"::timestamptz"
-		inside := `(` + low + ` >= ` + from + ` and ` + high + ` <= ` + to + `)`
-		above, below := high+` > `+to, low+` < `+from
-		sql := inside
-		switch v.Prefix {
-		case "ne":
-			sql = `not ` + inside
-		case "gt":
-			sql = above
-		case "lt":
-			sql = below
-		case "ge":
-			sql = `(` + above + ` or ` + inside + `)`
-		case "le":
-			sql = `(` + below + ` or ` + inside + `)`
-		case "sa":
-			sql = low + ` >= ` + to
-		case "eb":
-			sql = high + ` <= ` + from
+		if sql == "" {
+			return
 		}
-		// every value is bound where it stands, whichever of the two its prefix looks at
-		any_ = append(any_, `(`+sql+` and `+from+` is not null and `+to+` is not null)`)
+		rids = append(rids, sql)
 	}
-	if len(any_) == 0 {
-		return `false`
+	if len(rids) == 0 || chained && q.named != "" {
+		return
 	}
-	return `(` + strings.Join(any_, ` or `) + `)`
+	source := `(select distinct n.rid from (` + strings.Join(rids, ` union all `) + `) n)`
+	switch p := c.Ways[0].Param; {
+	case chained, p.Type == fhir.StringParam:
+		if q.named == "" {
+			q.named = source
+		}
+	default:
+		q.tokens = source
+	}
 }
 
-// prefixSQL matches a text parameter of text_value v by folded prefix (R4 search.html#string).
-func (q *query) prefixSQL(c *gateway.Condition) string {
-	any_ := make([]string, 0, len(c.Values))
-	for i := range c.Values {
-		prefix := Fold(c.Values[i].Text)
-		any_ = append(any_, `(v.value >= `+q.args.bind(prefix)+`::text and v.value < `+q.args.bind(above(prefix))+`::text)`)
+// findsSQL selects the rids of the rows of a type that a value may be on, seen or not; "" when the
+// parameter does not find few.
+func (q *query) findsSQL(kind fhir.Type, c *fhir.Criterion, p *fhir.SearchParameter) string {
+	if p.Name == "_id" || p.Name == "_lastUpdated" || p.Name == "_security" {
+		return ""
 	}
-	if len(any_) == 0 {
-		return `false`
+	tok, marks, ok := q.keys.hashes(kind, c, p)
+	switch {
+	case ok && len(marks) == 0 && len(tok) > 0:
+		h := q.args.bind(tok) + `::bigint[]`
+		return `select o.rid from resource o where o.tok && ` + h + ` union all select v.rid from part_value v where v.tok = any(` + h + `)`
+	case p.Type == fhir.StringParam && c.Modifier == fhir.ModifierNone:
+		places := frame{q: q, s: &scoped{kind: kind}}.places(p)
+		return `select v.rid from text_value v where v.key = any(` + q.args.bind(places) + `::bigint[]) and ` + q.textSQL(c)
 	}
-	return `v.mask = 0 and v.type = ` + q.typed() + ` and v.param = ` + q.args.bind(c.Param.Name) + `::text and (` + strings.Join(any_, ` or `) + `)`
+	return ""
+}
+
+// backSQL selects the rids of what points at few: the targets are found first, inside the scope, and
+// from there what refers to them.
+func (q *query) backSQL(c *fhir.Criterion, w *fhir.Way) string {
+	hop := w.Hops[0]
+	finds := q.findsSQL(hop.To, c, w.Param)
+	if finds == "" {
+		return ""
+	}
+	s, x := q.at(hop.To), q.alias("x")
+	from := `(select distinct n.rid from (` + finds + `) n) ` + x + `_n
+  cross join lateral (select o.* from ` + sourceAs(s.kind, "o") + ` where o.rid = ` + x + `_n.rid offset 0) ` + x
+	targets := `select ` + x + `.self ` + q.visibleSQL(s, x, from, func(to frame) string { return to.leafSQL(c, w.Param) })
+	links := frame{q: q, s: q.scoped}.links(q.kind, hop.Param)
+	return `select p.rid from (` + targets + ` offset 0) as h(self) cross join unnest(` + links + `) as k(k) cross join lateral (
+    select o.rid from resource o where o.tok && array[h.self # k.k] union all select v.rid from part_value v where v.tok = h.self # k.k offset 0) p`
+}
+
+// criteriaOf joins the criteria of a search with its conditions.
+func criteriaOf(op string, t fhir.Type, s gateway.Search) ([]fhir.Criterion, error) {
+	out := slices.Clone(s.Criteria)
+	for i := range s.Conditions {
+		c := &s.Conditions[i]
+		p := fhir.SearchParameterOf(t, c.Param.Name)
+		if p == nil {
+			return nil, unsupported(op, c.Param.Name)
+		}
+		one := fhir.Criterion{Name: p.Name, Ways: []fhir.Way{{From: t, Param: p}}}
+		for _, v := range c.Values {
+			o := fhir.Operand{Prefix: fhir.Prefix(v.Prefix), Low: v.Low, High: v.High, System: v.System, AnySystem: v.AnySystem,
+				Code: v.Code, Reference: v.Reference, Text: v.Text, Folded: fhir.Fold(v.Text)}
+			if o.Prefix == "" {
+				o.Prefix = fhir.Equal
+			}
+			if p.Type == fhir.Uri || p.Type == fhir.ReferenceParam && v.Reference.ID == "" {
+				o.URL = v.Code
+			}
+			one.Values = append(one.Values, o)
+		}
+		out = append(out, one)
+	}
+	return out, nil
+}
+
+// Total counts what a search finds, at most limit; a limit of 0 is none.
+func (v *view) Total(ctx context.Context, p gateway.Permit, t fhir.Type, s gateway.Search, person gateway.PersonID, limit int) (int, error) {
+	return v.total(ctx, p.Scope(), t, s, person, limit)
+}
+
+func (v *view) total(ctx context.Context, scope gateway.Scope, t fhir.Type, s gateway.Search, person gateway.PersonID, limit int) (int, error) {
+	const op = "postgres.total"
+	if t == "AuditEvent" {
+		return v.totalEvents(ctx, scope, s, person, limit)
+	}
+	v.timed = true
+	q, driven, err := v.query(op, asking{scope: scope, kind: t, search: s, person: person})
+	if err != nil {
+		return 0, err
+	}
+	q.limit = `null`
+	if limit > 0 {
+		q.limit = q.args.bind(limit) + `::bigint`
+	}
+	body := q.bodySQL(driven)
+	return v.counted(ctx, op, `with `+q.with+`
+select count(*) from (`+body+`) counted`, q.args.values)
+}
+
+func (v *view) counted(ctx context.Context, op, sql string, args []any) (int, error) {
+	list, err := collected(ctx, v, op, sql, args, func(row pgx.CollectableRow) (n int, err error) {
+		err = row.Scan(&n)
+		return n, err
+	})
+	if err != nil || len(list) != 1 {
+		return 0, costly(ctx, op, err)
+	}
+	return list[0], nil
 }

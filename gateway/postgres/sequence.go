@@ -17,8 +17,11 @@ const (
 	maxLag = time.Second
 	// sequenceEvery is the pause between looks at the queue: well below maxLag.
 	sequenceEvery = 100 * time.Millisecond
-	// maxPlaces bounds the entries that get their place in one transaction.
+	// maxPlaces is how many entries are read at a time.
 	maxPlaces = 2000
+	// maxCommits bounds the commits whose entries get their place in one transaction: at most
+	// maxLines entries each.
+	maxCommits = 500
 	// sequenceLock lets one sequencer at a time work, in however many processes.
 	sequenceLock int64 = 0x6c6564676572 // "ledger"
 )
@@ -33,8 +36,8 @@ const (
 	tryLockSQL  = `select pg_try_advisory_xact_lock($1)`
 	headSQL     = `select c.seq, c.digest from ledger_chain c order by c.seq desc limit 1`
 	unplacedSQL = `with taken as (delete from ledger_queue q
-  where q.ctid = any(array(select q.ctid from ledger_queue q limit $1)) returning q.key)
-select l.key, l.id, l.body from taken t join ledger l on l.key = t.key order by l.key`
+  where q.ctid = any(array(select q.ctid from ledger_queue q limit $1)) returning q.keys)
+select l.key, l.id, l.body from (select unnest(t.keys) as key from taken t) t join ledger l on l.key = t.key order by l.key`
 	placeSQL = `insert into ledger_chain (seq, key, digest)
 select v.seq, v.key, v.digest from unnest($1::bigint[], $2::bigint[], $3::bytea[]) as v(seq, key, digest)`
 	lagSQL = `select coalesce(extract(epoch from clock_timestamp() - min(q.at)), 0)::float8 from ledger_queue q`
@@ -61,7 +64,7 @@ func (s *Store) Sequence(ctx context.Context, advanced func(Head)) error {
 		case placed > 0 && advanced != nil:
 			advanced(head)
 		}
-		if placed == maxPlaces {
+		if placed >= maxCommits { // there may be more
 			continue
 		}
 		select {
@@ -101,7 +104,7 @@ func (s *Store) place(ctx context.Context) (head Head, placed int, err error) {
 }
 
 func (s *Store) chain(ctx context.Context, op string, tx pgx.Tx, head *Head) (int, error) {
-	rows, err := tx.Query(ctx, unplacedSQL, maxPlaces)
+	rows, err := tx.Query(ctx, unplacedSQL, maxCommits)
 	if err != nil {
 		return 0, failure(op, err)
 	}
@@ -113,7 +116,7 @@ func (s *Store) chain(ctx context.Context, op string, tx pgx.Tx, head *Head) (in
 		stored     []byte
 	)
 	_, err = pgx.ForEachRow(rows, []any{&key, &id, &stored}, func() error {
-		event, err := expand(op, stored)
+		event, err := unpackLine(op, stored)
 		if err != nil {
 			return err
 		}
@@ -154,7 +157,7 @@ const (
 	placesSQL = `select c.seq, c.digest, l.id, l.body from ledger_chain c join ledger l on l.key = c.key
 where c.seq > $1 order by c.seq limit $2`
 	looseSQL = `select count(*) from ledger l
-where not exists (select 1 from ledger_chain c where c.key = l.key) and not exists (select 1 from ledger_queue q where q.key = l.key)`
+where not exists (select 1 from ledger_chain c where c.key = l.key) and l.key not in (select unnest(q.keys) from ledger_queue q)`
 )
 
 // Entries gives the chain in order, for audit.Verify. An error ends it.
@@ -188,7 +191,7 @@ func (s *Store) entries(ctx context.Context, op string, after int64) ([]audit.En
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (e audit.Entry, err error) {
 		var stored []byte
 		if err = row.Scan(&e.Seq, &e.Digest, &e.ID, &stored); err == nil {
-			e.Event, err = expand(op, stored)
+			e.Event, err = unpackLine(op, stored)
 		}
 		return e, err
 	})

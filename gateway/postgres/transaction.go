@@ -17,19 +17,20 @@ const attempts = 12
 
 // querier is what a view runs its statements through.
 type querier interface {
-	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
-	SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults
 }
 
 // view is one snapshot of the database.
 type view struct {
 	tx       querier
 	store    *Store
-	writes   bool  // a Tx: what a decision rests on is locked against change until it ends
-	alone    bool  // nobody else writes resources until it ends
-	revision int64 // of the directory in this snapshot; zero: not asked yet
+	reading  *reading // nil in a Tx
+	timed    bool     // a search: its statements may take so long only
+	final    bool     // what is asked next is the last of the snapshot
+	writes   bool     // a Tx: what a decision rests on is locked against change until it ends
+	alone    bool     // nobody else writes resources until it ends
+	revision int64    // of the directory in this snapshot; zero: not asked yet
 }
 
 var _ gateway.View = (*view)(nil)
@@ -37,6 +38,7 @@ var _ gateway.View = (*view)(nil)
 // Tx is one transaction.
 type Tx struct {
 	view
+	tx pgx.Tx // the querier of the view
 }
 
 var _ gateway.Tx = (*Tx)(nil)
@@ -44,13 +46,10 @@ var _ gateway.Tx = (*Tx)(nil)
 // errAlone asks for the transaction to be run again with nobody else writing resources.
 var errAlone = errors.New("the transaction must be alone")
 
-const (
-	beginSnapshotSQL = `begin isolation level repeatable read read only`
-	aloneSQL         = `lock table resource in share row exclusive mode`
-)
+const aloneSQL = `lock table resource in share row exclusive mode`
 
-// Snapshot runs fn on one read-only snapshot (REPEATABLE READ). The snapshot is taken together with
-// the revision of the directory, in one round trip.
+// Snapshot runs fn on one read-only snapshot (REPEATABLE READ). It is taken by the first statement
+// of fn, in one round trip with it.
 func (s *Store) Snapshot(ctx context.Context, fn func(gateway.View) error) error {
 	const op = "postgres.snapshot"
 	return s.repeat(ctx, op, func(bool) error {
@@ -59,15 +58,8 @@ func (s *Store) Snapshot(ctx context.Context, fn func(gateway.View) error) error
 			return failure(op, err)
 		}
 		defer conn.Release()
-		v := &view{tx: conn, store: s}
-		var b pgx.Batch
-		b.Queue(beginSnapshotSQL)
-		b.Queue(revisionSQL).QueryRow(func(row pgx.Row) error { return row.Scan(&v.revision) })
-		if err := conn.SendBatch(ctx, &b).Close(); err != nil {
-			s.abandon(conn)
-			return failure(op, err)
-		}
-		err = fn(v)
+		r := &reading{conn: conn}
+		err = fn(&view{tx: r, store: s, reading: r})
 		s.abandon(conn)
 		return err
 	})
@@ -81,7 +73,7 @@ func (s *Store) abandon(conn *pgxpool.Conn) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	if _, err := conn.Exec(ctx, "rollback"); err != nil {
+	if _, err := conn.Exec(ctx, rollbackSQL); err != nil {
 		conn.Conn().Close(ctx) //nolint:errcheck,gosec // it is lost anyway
 	}
 }
@@ -109,7 +101,7 @@ func (s *Store) transact(ctx context.Context, op string, fn func(*Tx) error) err
 				return failure(op, err)
 			}
 		}
-		t := &Tx{view: view{tx: tx, store: s, writes: true, alone: alone}}
+		t := &Tx{view: view{tx: tx, store: s, writes: true, alone: alone}, tx: tx}
 		if err := fn(t); err != nil {
 			return err
 		}

@@ -382,11 +382,54 @@ func TestLostAnswerIsNotSuccess(t *testing.T) {
 	ctx, cancel := context.WithTimeout(b.ctx, 50*time.Millisecond)
 	defer cancel()
 	b.wants(b.Snapshot(ctx, func(v gateway.View) error {
-		_, err := v.(*view).tx.Exec(ctx, `select pg_sleep(10)`)
-		return failure("x", err)
+		var nothing any
+		return failure("x", v.(*view).tx.QueryRow(ctx, `select pg_sleep(10)::text`).Scan(&nothing))
 	}), gateway.Unavailable)
 	if _, err := b.Directory(b.ctx); err != nil {
 		t.Errorf("the pool did not recover: %v", err)
+	}
+}
+
+// What is read last ends its snapshot in the same round trip, and nothing is read after it.
+func TestLastReadEndsTheSnapshot(t *testing.T) {
+	seen := &statements{}
+	b := newBench(t)
+	other := b.Store
+	b.Store = openWith(t, func(c *Config) { c.Tracer, c.MaxConns = seen, 1 })
+	p := b.patient("100", "100-kari", kari)
+	plan := b.make(b.draft("100", ref("CarePlan", "100-plan"), "100-kari", gateway.Plan))
+	seen.take()
+	b.see(func(v *view) error {
+		f, err := v.FactsOf(b.ctx, plan.Reference)
+		if err != nil || f.Person != p.Person {
+			t.Fatalf("%+v, %v", f, err)
+		}
+		if _, err := v.Directory(b.ctx); err != nil {
+			return err
+		}
+		// an update in between is not seen
+		if _, err := other.pool.Exec(b.ctx, `update resource set labels = 0 where id = '100-plan'`); err != nil {
+			t.Fatal(err)
+		}
+		v.final = true
+		r, err := v.read(b.ctx, permitting(gateway.Plan), ref("CarePlan", "100-plan"))
+		if err != nil || r.Labels != gateway.Plan || len(r.Body) == 0 {
+			t.Errorf("%+v, %v", r, err)
+		}
+		_, err = v.FactsOf(b.ctx, plan.Reference)
+		b.wants(err, gateway.Unavailable)
+		_, err = v.read(b.ctx, permitting(gateway.Plan), ref("CarePlan", "100-plan"))
+		b.wants(err, gateway.Unavailable)
+		_, err = v.history(b.ctx, permitting(gateway.Plan), ref("CarePlan", "100-plan"), gateway.Window{}, 1, gateway.Cursor{})
+		b.wants(err, gateway.Unavailable)
+		return nil
+	})
+	sent := strings.Join(seen.take(), ";")
+	if n := strings.Count(sent, "begin"); n != 1 || strings.Count(sent, "rollback") != 1 {
+		t.Errorf("not one transaction: %s", sent)
+	}
+	if _, err := b.Directory(b.ctx); err != nil { // the one connection is free again
+		t.Error(err)
 	}
 }
 
@@ -400,7 +443,10 @@ func TestWithoutSessionState(t *testing.T) {
 	d.Low, d.High = day(1)
 	d.Sent = []gateway.Sent{{To: "200", Mask: gateway.Plan}}
 	d.Parts = []gateway.Part{{Path: "CarePlan.activity[0]", Labels: gateway.Okonomi}}
-	d.Index = []fhir.IndexValue{token("status", "s", "c"), {Param: "n", Kind: fhir.StringParam, Text: "t"}, {Param: "d", Kind: fhir.Date, Low: start, High: start.Add(1)}}
+	d.Index = []fhir.IndexValue{
+		{Key: "status", Bits: 1, Kind: fhir.Token, System: "s", Code: "c"}, {Key: "n", Bits: 2, Kind: fhir.StringParam, Text: "t", Folded: "t"},
+		{Key: "d", Bits: 4, Kind: fhir.Date, Low: start, High: start.Add(1)}, {Key: "status", Bits: 1, Kind: fhir.Token, Code: "x", Mask: uint64(gateway.Okonomi)},
+	}
 	r := b.make(d)
 	b.set(b.next(r, func(d *gateway.Draft) { d.Subject = ref("Patient", "100-kari") }))
 	consent := ref("Consent", "c")

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -57,7 +58,7 @@ func (s *Store) prepare(op string, d gateway.Draft) (prepared, error) {
 func (p *prepared) record(rid int64, person gateway.PersonID) gateway.Record {
 	return gateway.Record{
 		Key: rid, Reference: p.Reference, Custodian: p.Custodian, Person: person, Low: p.Low, High: p.High,
-		Labels: p.Labels, Added: p.Added, Parts: p.Parts, Sent: p.Sent, Updated: p.Updated,
+		Labels: p.Labels, Added: p.Added, Parts: p.Parts, Sent: p.Sent, Context: p.Context, Updated: p.Updated,
 		Deleted: p.Method == gateway.Delete, Method: p.Method, Covered: gateway.AllLabels, Body: p.Body,
 	}
 }
@@ -74,7 +75,7 @@ raised as (insert into epoch (person, epoch) select who.person, 1 from who
   on conflict (person) do update set epoch = epoch.epoch + 1),
 adopted as (update resource r set person = who.person from who
   where r.custodian = ` + custodian + ` and r.subject = ` + a.bind(string(p.Reference.ID)) + ` and r.person is null)`
-	case p.Reference.Type == "Binary" && p.Context.Type != "":
+	case p.Reference.Type == binaryType && p.Context.Type != "" && p.Context.Type != binaryType:
 		return `who as (select (select x.person from resource x where x.type = ` + a.bind(string(p.Context.Type)) +
 			` and x.id = ` + a.bind(string(p.Context.ID)) + ` and x.custodian = ` + custodian + ` and not x.deleted` + lock + `) as person)`
 	case p.Subject.Type == "Patient" && !gateway.IsDirectory(p.Reference.Type):
@@ -90,34 +91,59 @@ func insertSQL(p *prepared, lock string, a *arguments) string {
 	custodian := a.bind(string(p.Custodian)) + "::text"
 	return `with ` + whoSQL(p, custodian, lock, a) + `,
 made as (insert into resource (person, custodian, type, id, version, method, subject, context_type, context_id,
-    labels, added, low, high, updated, sent_to, sent_mask, date_params, parts, tok, body)
+    labels, added, low, high, updated, sent_to, sent_mask, date_params, parts, tok, mark, present, self, body)
   select who.person, ` + custodian + `, ` + a.bind(string(p.Reference.Type)) + `, ` + a.bind(string(p.Reference.ID)) + `, ` +
 		a.bind(p.Reference.Version) + `, ` + a.bind(string(p.Method)) + `, ` + a.bind(orNull(p.Subject.ID)) + `, ` +
 		a.bind(orNull(p.Context.Type)) + `, ` + a.bind(orNull(p.Context.ID)) + `, ` + a.bind(int64(p.Labels)) + `::bigint, ` +
 		a.bind(int64(p.Added)) + `::bigint, ` + a.bind(moment(p.Low)) + `::timestamptz, ` + a.bind(moment(p.High)) + `::timestamptz, ` +
 		a.bind(p.Updated) + `::timestamptz, ` + a.bind(p.sentTo) + `::text[], ` + a.bind(p.masks) + `::bigint[], ` +
-		a.bind(p.index.dateParams) + `::text[], ` + a.bind(p.parts) + `::bytea, ` + a.bind(p.index.tok) + `::bigint[], ` +
+		a.bind(p.index.dateKeys) + `::text[], ` + a.bind(p.parts) + `::bytea, ` + a.bind(p.index.tok) + `::bigint[], ` +
+		a.bind(p.index.mark) + `::bigint[], ` + a.bind(p.index.present) + `::bigint, ` + a.bind(p.index.name) + `::bigint, ` +
 		a.bind(p.body) + `::bytea
   from who returning rid, person)` + sideSQL(p, a)
 }
 
-// sideSQL writes the values that arrays of hashes do not fit, for row made.
-func sideSQL(p *prepared, a *arguments) string {
-	if !p.index.side() {
-		return ""
-	}
+// sideSQL writes the values that arrays of hashes do not fit, for row made: into those tables only
+// that get any.
+func sideSQL(p *prepared, a *arguments) (sql string) {
 	x := &p.index
-	return `,
-text_values as (insert into text_value (rid, mask, type, param, value)
-  select made.rid, v.mask, ` + a.bind(string(p.Reference.Type)) + `::text, v.param, v.value from made,
-    unnest(` + a.bind(x.texts.mask) + `::bigint[], ` + a.bind(x.texts.param) + `::text[], ` + a.bind(x.texts.value) + `::text[]) as v(mask, param, value)),
-date_values as (insert into date_value (rid, mask, low, high, param)
-  select made.rid, v.mask, v.low, v.high, v.param from made,
-    unnest(` + a.bind(x.dates.mask) + `::bigint[], ` + a.bind(x.dates.low) + `::timestamptz[], ` + a.bind(x.dates.high) +
-		`::timestamptz[], ` + a.bind(x.dates.param) + `::text[]) as v(mask, low, high, param)),
+	if len(x.texts.key) > 0 {
+		sql += `,
+text_values as (insert into text_value (rid, mask, key, value)
+  select made.rid, v.mask, v.key, v.value from made, unnest(` + a.bind(x.texts.mask) + `::bigint[], ` + a.bind(x.texts.key) + `::bigint[], ` +
+			a.bind(x.texts.value) + `::text[]) as v(mask, key, value))`
+	}
+	for i, w := range x.words {
+		sql += `,
+word_values` + strconv.Itoa(i) + ` as (insert into word_value (rid, mask, keys, texts)
+  select made.rid, ` + a.bind(w.mask) + `::bigint, ` + a.bind(w.keys) + `::bigint[], ` + a.bind(w.text) + `::text[] from made)`
+	}
+	if len(x.dates.key) > 0 {
+		sql += `,
+date_values as (insert into date_value (rid, mask, key, low, high)
+  select made.rid, v.mask, v.key, v.low, v.high from made, unnest(` + a.bind(x.dates.mask) + `::bigint[], ` + a.bind(x.dates.key) + `::bigint[], ` +
+			a.bind(x.dates.low) + `::timestamptz[], ` + a.bind(x.dates.high) + `::timestamptz[]) as v(mask, key, low, high))`
+	}
+	if len(x.amounts.key) > 0 {
+		sql += amountsSQL(&x.amounts, a)
+	}
+	if len(x.parts.tok) > 0 {
+		sql += `,
 part_values as (insert into part_value (rid, mask, tok)
-  select made.rid, v.mask, v.tok from made,
-    unnest(` + a.bind(x.parts.mask) + `::bigint[], ` + a.bind(x.parts.tok) + `::bigint[]) as v(mask, tok))`
+  select made.rid, v.mask, v.tok from made, unnest(` + a.bind(x.parts.mask) + `::bigint[], ` + a.bind(x.parts.tok) + `::bigint[]) as v(mask, tok))`
+	}
+	return sql
+}
+
+func amountsSQL(x *amountValues, a *arguments) string {
+	return `,
+amount_values as (insert into amount_value (rid, mask, key, exact, code, word, base, low, high, slack, base_low, base_high, base_slack)
+  select made.rid, v.mask, v.key, v.exact, v.code, v.word, v.base, v.low::numeric, v.high::numeric, v.slack::numeric,
+    v.base_low::numeric, v.base_high::numeric, v.base_slack::numeric from made, unnest(` +
+		a.bind(x.mask) + `::bigint[], ` + a.bind(x.key) + `::bigint[], ` + a.bind(x.exact) + `::bigint[], ` + a.bind(x.code) + `::bigint[], ` +
+		a.bind(x.word) + `::bigint[], ` + a.bind(x.base) + `::bigint[], ` + a.bind(x.low) + `::text[], ` + a.bind(x.high) + `::text[], ` +
+		a.bind(x.slack) + `::text[], ` + a.bind(x.baseLow) + `::text[], ` + a.bind(x.baseHigh) + `::text[], ` + a.bind(x.baseSlack) +
+		`::text[]) as v(mask, key, exact, code, word, base, low, high, slack, base_low, base_high, base_slack))`
 }
 
 // Create writes a new record, its index and its ledger entry in one round trip: one statement, and
@@ -231,7 +257,7 @@ select made.rid, coalesce(made.person, 0) from made`
 	return draft.record(rid, person), nil
 }
 
-const historyColumns = `rid, vkey, person, labels, added, low, high, updated, deleted, version, method, sent_to, sent_mask, parts, body`
+const historyColumns = `rid, vkey, person, labels, added, low, high, updated, deleted, version, method, sent_to, sent_mask, parts, body, custodian, type`
 
 // oldSQL takes the current row if it is the one expected, and keeps it in the history. Who keeps
 // the directory keeps others' entries too.
@@ -241,7 +267,9 @@ func oldSQL(draft *prepared, custodian string, a *arguments) string {
 		` and r.id = ` + a.bind(string(draft.Reference.ID)) + ` and r.version = ` + a.bind(draft.Previous) + ` and ` + owner + ` for update),
 kept as (insert into history (` + historyColumns + `) select ` + historyColumns + ` from old),
 gone_texts as (delete from text_value v using old where v.rid = old.rid),
+gone_words as (delete from word_value v using old where v.rid = old.rid),
 gone_dates as (delete from date_value v using old where v.rid = old.rid),
+gone_amounts as (delete from amount_value v using old where v.rid = old.rid),
 gone_parts as (delete from part_value v using old where v.rid = old.rid)`
 }
 
@@ -254,8 +282,9 @@ made as (update resource r set vkey = nextval('version_key'), person = who.perso
 		`, context_type = ` + a.bind(orNull(p.Context.Type)) + `, context_id = ` + a.bind(orNull(p.Context.ID)) +
 		`, labels = ` + a.bind(int64(p.Labels)) + `, added = ` + a.bind(int64(p.Added)) +
 		`, low = ` + a.bind(moment(p.Low)) + `, high = ` + a.bind(moment(p.High)) + `, updated = ` + a.bind(p.Updated) +
-		`, sent_to = ` + a.bind(p.sentTo) + `, sent_mask = ` + a.bind(p.masks) + `, date_params = ` + a.bind(p.index.dateParams) +
-		`, parts = ` + a.bind(p.parts) + `, tok = ` + a.bind(p.index.tok) + `, body = ` + a.bind(p.body) + `
+		`, sent_to = ` + a.bind(p.sentTo) + `, sent_mask = ` + a.bind(p.masks) + `, date_params = ` + a.bind(p.index.dateKeys) +
+		`, parts = ` + a.bind(p.parts) + `, tok = ` + a.bind(p.index.tok) + `, mark = ` + a.bind(p.index.mark) +
+		`, present = ` + a.bind(p.index.present) + `, body = ` + a.bind(p.body) + `
   from old, who where r.rid = old.rid returning r.rid, r.person, r.custodian)` + sideSQL(p, a) + `
 select made.rid, coalesce(made.person, 0), made.custodian from made`
 	return t.written(ctx, op, p, sql, a)
@@ -270,7 +299,7 @@ func (t *Tx) erase(ctx context.Context, op string, p *prepared) (gateway.Record,
 	sql := `with ` + oldSQL(p, custodian, a) + `,
 made as (update resource r set vkey = nextval('version_key'), version = ` + a.bind(p.Reference.Version) +
 		`, method = ` + a.bind(string(p.Method)) + `, deleted = true, updated = ` + a.bind(p.Updated) +
-		`, date_params = null, parts = null, tok = '{}', body = ` + a.bind(p.body) + `
+		`, date_params = null, parts = null, tok = '{}', mark = '{}', present = 0, body = ` + a.bind(p.body) + `
   from old where r.rid = old.rid returning r.rid, r.person, r.custodian)
 select made.rid, coalesce(made.person, 0), made.custodian from made`
 	return t.written(ctx, op, p, sql, a)

@@ -13,7 +13,7 @@ import (
 
 const (
 	maxLines = 512 // entries of one commit
-	commits  = 2   // under way at the same time: one waits for the disk while the other is sent
+	commits  = 1   // under way at the same time: those who come meanwhile share the next, and its cost
 )
 
 var errClosed = errors.New("the store is closed")

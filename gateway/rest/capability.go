@@ -23,18 +23,23 @@ var deviations = []string{
 	"A record names its patient by a relative reference (Patient/id); an absolute URL in subject, patient or for is 422.",
 	"Organization, and partOf anywhere, are written by operations only: 403 for others.",
 	"A Consent may name a CareTeam of its own party only; a CareTeam of any other party is answered as unknown.",
-	"_count is 1 to 100 (0 is refused); history takes no _since.",
-	"A searchset has no total; in one of records (not of directory types) one constant informational OperationOutcome says that it may be incomplete, whether it is or not.",
+	"_count is 0 to 200. A history holds the versions that the requester may read now, by their own and by the current labels; a history of a type or of the system holds no AuditEvent and no Provenance.",
+	"Conditional create, update, patch and delete match records of the requester's own party only, never what is shared with it; several matches are 412; a conditional delete without a match is 204, a conditional patch without one 404. Their conditions are read strictly, whatever Prefer says, and are about what is found (no _count, _sort or _page). Conditional creates that run at the same time have one effect.",
+	"If-None-Match: * on an update is 412 for what is the requester's own, and for nothing else.",
+	"JSON Patch (application/json-patch+json) and FHIRPath Patch (Parameters); no XML Patch. A patch that cannot be read is 400, one that does not fit the resource 422.",
+	"batch and transaction: at most 10 MiB and 1,000 entries; the entries of a batch are performed in their order; without Prefer: return=representation the writes in them are answered without the resource. A transaction names in the outcome the entry that it failed for; a read in it that finds nothing fails it. Conditional references mean own records and the directory.",
+	"Answers of 32 KiB and more are packed by gzip when they are one resource, the directory or this statement; pages and Bundles of records are not, since the length of what is packed would tell of what stands beside it. Requests may be packed by gzip, within the same limits unpacked.",
+	"A searchset has a total only where _total, _summary=count or _count=0 asks for it: it counts what the requester may see; _total=estimate is exact up to 1,000, and 1,001 beyond. In a searchset of records (not of directory types) one constant informational OperationOutcome says that it may be incomplete, whether it is or not.",
 	"A search about a patient is about one patient. National identity numbers are taken only in the body of POST _search: identifier for Patient, patient:identifier for other types; anywhere in a URL they are refused. The next page of such a search is asked for by posting the same form to the next link.",
 	"A page link holds for the actor and the search it was made for, and is decided anew.",
 	"Released to others than the custodian, resources lose what is not shared, their narrative, and display and identifier of references; types with parts always carry the tag SUBSETTED.",
 	"Consent.provision.type is required at the root: policyRule is the legal basis here, not opt-in or opt-out.",
 	"meta.security and the custodian in meta.extension are set by the server.",
 	"References to records are well-formed and typed, and not checked for existence.",
-	"Dates without a time zone are Europe/Oslo. The prefix ap is refused.",
-	"Binary is read and written as FHIR JSON only; without securityContext only its custodian reads it.",
-	"JSON only; the JSON of a resource comes back byte for byte as its custodian wrote it, but for id and meta.",
-	"Not supported in this version: patch, conditional create, update and delete, batch and transaction, operations, history of types and of the system, _include, _revinclude, chaining, _has, _summary, _elements, _total, subscriptions.",
+	"Dates without a time zone are Europe/Oslo. ap is ten percent of the time between now and the value.",
+	"Binary is read and written as a FHIR resource only; without securityContext only its custodian reads it.",
+	"The JSON of a resource comes back byte for byte as its custodian wrote it, but for id and meta; what is written as XML is kept as the JSON that it means. _pretty=true indents.",
+	"Operations are asked for by requests of their own, not by entries of a batch or transaction; not by emergency access (BTG). $everything holds no AuditEvent. $meta-delete takes no label away. $document is for a CarePlan and is never kept (persist=true is 400). $extract knows observation-based extraction; $populate uses the party's own records only.",
 }
 
 const securityText = "Access tokens (Bearer) of HelseID or the configured issuer prove party, person, role and purpose. " +
@@ -50,7 +55,7 @@ func capability(c Config) ([]byte, error) {
 	rest := r4.CapabilityStatementRest{
 		Mode:          r4.RestfulCapabilityModeServer,
 		Documentation: ptr("Deviations from R4:\n- " + strings.Join(deviations, "\n- ")),
-		Security:      &r4.CapabilityStatementRestSecurity{Cors: ptr(false), Description: ptr(securityText)},
+		Security:      &r4.CapabilityStatementRestSecurity{Cors: ptr(len(c.Origins) > 0), Description: ptr(securityText)},
 	}
 	if c.Demo {
 		rest.Security.Description = ptr(securityText + demoText)
@@ -62,6 +67,19 @@ func capability(c Config) ([]byte, error) {
 		}
 		rest.Resource = append(rest.Resource, one)
 	}
+	defined, err := definitionCapabilities()
+	if err != nil {
+		return nil, err
+	}
+	rest.Resource, rest.Operation = append(rest.Resource, defined...), systemOperations()
+	for _, system := range []gateway.InteractionCode{gateway.Batch, gateway.Transaction, gateway.HistorySystem, gateway.FindSystem} {
+		var one r4.CapabilityStatementRestInteraction
+		if err := code(string(system), &one.Code); err != nil {
+			return nil, err
+		}
+		rest.Interaction = append(rest.Interaction, one)
+	}
+	rest.Compartment = []string{"http://hl7.org/fhir/CompartmentDefinition/patient"}
 	statement := r4.CapabilityStatement{
 		Id:     ptr("sluse"),
 		Status: r4.PublicationStatusActive,
@@ -72,7 +90,8 @@ func capability(c Config) ([]byte, error) {
 		Software:       &r4.CapabilityStatementSoftware{Name: "Sluse", Version: ptr(c.Version)},
 		Implementation: &r4.CapabilityStatementImplementation{Description: "Sluse", Url: ptr(c.Base)},
 		FhirVersion:    r4.FHIRVersion4_0_1,
-		Format:         []string{fhirJSON, "json"},
+		Format:         []string{fhirJSON, fhirXML, "json", "xml"},
+		PatchFormat:    []string{jsonPatch, fhirJSON, fhirXML},
 		Rest:           []r4.CapabilityStatementRest{rest},
 	}
 	body, err := json.Marshal(statement)
@@ -87,15 +106,22 @@ func (s service) capability() (r4.CapabilityStatementRestResource, error) {
 		Versioning:        ptr(r4.ResourceVersionPolicyVersioned),
 		ReadHistory:       ptr(s.does(gateway.VRead)),
 		UpdateCreate:      ptr(s.does(gateway.Update)),
-		ConditionalCreate: ptr(false),
-		ConditionalRead:   ptr(r4.ConditionalReadStatusNotMatch),
-		ConditionalUpdate: ptr(false),
+		ConditionalCreate: ptr(s.does(gateway.Create)),
+		ConditionalRead:   ptr(r4.ConditionalReadStatusFullSupport),
+		ConditionalUpdate: ptr(s.does(gateway.Update)),
 		ConditionalDelete: ptr(r4.ConditionalDeleteStatusNotSupported),
 		ReferencePolicy:   []r4.ReferenceHandlingPolicy{r4.ReferenceHandlingPolicyLiteral},
+	}
+	if s.does(gateway.Delete) {
+		one.ConditionalDelete = ptr(r4.ConditionalDeleteStatusSingle)
 	}
 	if err := code(string(s.Type), &one.Type); err != nil {
 		return one, err
 	}
+	if s.Type == "Subscription" {
+		subscriptionCapability(&one)
+	}
+	one.Operation = append(one.Operation, operationsOf(s)...)
 	for _, i := range s.Interactions {
 		var interaction r4.CapabilityStatementRestResourceInteraction
 		if err := code(string(i), &interaction.Code); err != nil {
@@ -103,27 +129,40 @@ func (s service) capability() (r4.CapabilityStatementRestResource, error) {
 		}
 		one.Interaction = append(one.Interaction, interaction)
 	}
-	for _, p := range fhir.SearchParams(s.Type) {
-		if _, ok := searchable(s.Type, p.Name); !ok {
-			continue
-		}
-		shown := r4.CapabilityStatementRestResourceSearchParam{Name: p.Name, Type: paramTypes[p.Type]}
-		if p.Canonical != "" {
-			shown.Definition = ptr(p.Canonical)
+	if !s.does(gateway.Find) {
+		return one, nil
+	}
+	params := fhir.SearchParameters(s.Type)
+	for i := range params {
+		p := &params[i]
+		shown := r4.CapabilityStatementRestResourceSearchParam{Name: p.Name, Definition: ptr(p.Canonical), Documentation: ptr(p.Documentation)}
+		if err := code(p.Type.String(), &shown.Type); err != nil {
+			return one, err
 		}
 		one.SearchParam = append(one.SearchParam, shown)
+		if p.Include != "" {
+			one.SearchInclude = append(one.SearchInclude, p.Include)
+		}
 	}
+	one.SearchRevInclude = pointing(s.Type)
 	return one, nil
+}
+
+// pointing lists the references by which resources that are served may point at the type.
+func pointing(t fhir.Type) (out []string) {
+	for _, from := range servedTypes() {
+		params := fhir.SearchParameters(from)
+		for i := range params {
+			if slices.Contains(params[i].Chains, t) {
+				out = append(out, params[i].Include)
+			}
+		}
+	}
+	return out
 }
 
 func (s service) does(code gateway.InteractionCode) bool {
 	return slices.Contains(s.Interactions, code)
-}
-
-var paramTypes = map[fhir.ParamType]r4.SearchParamType{
-	fhir.Token: r4.SearchParamTypeToken, fhir.ReferenceParam: r4.SearchParamTypeReference,
-	fhir.StringParam: r4.SearchParamTypeString, fhir.Date: r4.SearchParamTypeDate,
-	fhir.Uri: r4.SearchParamTypeUri,
 }
 
 // code sets an enumeration by its FHIR code; a zero value would claim the first code of the list.

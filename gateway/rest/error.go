@@ -3,6 +3,8 @@ package rest
 import (
 	"errors"
 	"net/http"
+	"strconv"
+	"strings"
 
 	"github.com/sluse/sluse/gateway"
 	"github.com/sluse/sluse/gateway/fhir"
@@ -82,7 +84,40 @@ func rendered(err error) (status int, code gateway.Code, issues []fhir.Issue) {
 	if errors.As(err, &r) && r.status != 0 {
 		status = r.status
 	}
+	var entry *gateway.EntryError
+	if errors.As(err, &entry) {
+		issues = inEntry(entry.Entry, issues)
+	}
 	return status, code, issues
+}
+
+// inEntry puts the place of an entry before that of every issue. Line and column are left out, since
+// they are counted inside the resource.
+func inEntry(n int, issues []fhir.Issue) []fhir.Issue {
+	place := "Bundle.entry[" + strconv.Itoa(n) + "]"
+	out := make([]fhir.Issue, len(issues))
+	for i, issue := range issues {
+		issue.Line, issue.Col = 0, 0
+		rest, bundled := strings.CutPrefix(issue.Expression, "Bundle.entry")
+		if at := strings.IndexByte(rest, ']'); bundled && at >= 0 && strings.HasPrefix(rest, "[") {
+			rest = rest[at+1:]
+		}
+		_, element, _ := strings.Cut(issue.Expression, ".")
+		switch {
+		case bundled:
+			issue.Expression = place + rest
+		case strings.HasPrefix(issue.Expression, "http."):
+			issue.Expression = place + ".request"
+		case element != "":
+			issue.Expression = place + ".resource." + element
+		case issue.Expression != "":
+			issue.Expression = place + ".resource"
+		default:
+			issue.Expression = place
+		}
+		out[i] = issue
+	}
+	return out
 }
 
 // textOf names the text of a Code that comes without issues.

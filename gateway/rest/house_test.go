@@ -32,6 +32,7 @@ type house struct {
 	log     *guarded
 	metrics *prometheus.Registry
 	tokens  map[string]string
+	core    *gateway.Gateway // for what goes on in the background
 }
 
 // guarded is a log that many write and one reads.
@@ -81,6 +82,7 @@ func newHouse(t *testing.T) *house {
 		Clock: time.Now, Random: rand.Reader, SealKey: make([]byte, 32),
 	})
 	must(t, err)
+	h.core = g
 	h.issuer, err = helseid.NewIssuer(helseid.IssuerConfig{Clock: time.Now, Rand: rand.Reader, URL: "https://sluse.example/demo"})
 	must(t, err)
 	verifier, err := helseid.New(h.issuer.Verifier())

@@ -10,15 +10,17 @@ import (
 	"github.com/sluse/sluse/gateway"
 )
 
-// Media types of R4 JSON (R4 http.html#mime-type).
+// Media types of R4 (R4 http.html#mime-type).
 const (
 	fhirJSON  = "application/fhir+json"
 	plainJSON = "application/json"
+	fhirXML   = "application/fhir+xml"
+	plainXML  = "application/xml"
+	textXML   = "text/xml"
 	formData  = "application/x-www-form-urlencoded"
 )
 
-// negotiate chooses the media type of the answer: _format first, then Accept. XML and Turtle are
-// 406: the bytes that were received are the record, and they are JSON.
+// negotiate chooses the media type of the answer: _format first, then Accept. Turtle is 406.
 func negotiate(r *http.Request) (string, error) {
 	unacceptable := refuse(http.StatusNotAcceptable, gateway.MediaType, "http.accept")
 	if query, err := url.ParseQuery(r.URL.RawQuery); err == nil && query.Has("_format") {
@@ -55,6 +57,10 @@ func formatNamed(values []string) (string, bool) {
 		return fhirJSON, true
 	case plainJSON, "text/json":
 		return plainJSON, true
+	case "xml", fhirXML:
+		return fhirXML, true
+	case plainXML, textXML:
+		return name, true
 	}
 	return "", false
 }
@@ -71,8 +77,8 @@ func accepted(one string) (format string, q float64) {
 	switch name {
 	case fhirJSON, "*/*", "application/*":
 		format = fhirJSON
-	case plainJSON:
-		format = plainJSON
+	case plainJSON, fhirXML, plainXML, textXML:
+		format = name
 	default:
 		return "", 0
 	}
@@ -85,9 +91,25 @@ func accepted(one string) (format string, q float64) {
 	return format, q
 }
 
-// contentIs checks the media type of a body: one of names, UTF-8, not compressed.
+// isXML tells whether a media type is one of XML.
+func isXML(contentType string) bool {
+	name, _, _ := strings.Cut(contentType, ";")
+	switch strings.ToLower(strings.TrimSpace(name)) {
+	case fhirXML, plainXML, textXML:
+		return true
+	}
+	return false
+}
+
+// isPacked tells whether a body comes by gzip.
+func isPacked(h http.Header) bool {
+	coding := h.Values("Content-Encoding")
+	return len(coding) == 1 && (strings.EqualFold(coding[0], "gzip") || strings.EqualFold(coding[0], "x-gzip"))
+}
+
+// contentIs checks the media type of a body: one of names, UTF-8, as it is or by gzip.
 func contentIs(h http.Header, names ...string) error {
-	if coding := h.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
+	if coding := h.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") && !isPacked(h) {
 		return fault(gateway.MediaType, "http.content-encoding", "http.Content-Encoding")
 	}
 	if len(h.Values("Content-Type")) != 1 {

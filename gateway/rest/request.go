@@ -21,17 +21,22 @@ type request struct {
 	actor  gateway.Actor
 	format string // media type of the answer
 	prefer preference
+	proven bool   // must prove who asks
+	within string // compartment search: the type, or "*"
 }
 
-// handle performs one interaction: negotiate, authenticate, check the name, perform, answer.
-func (a *api) handle(t fhir.Type, do performer) gin.HandlerFunc {
+// handle performs one interaction: negotiate, authenticate, check the name, perform, answer. proven
+// says that the client must prove who it is.
+func (a *api) handle(t fhir.Type, proven bool, do performer) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		ctx, cancel := context.WithTimeout(c.Request.Context(), a.Timeout)
 		defer cancel()
-		r := &request{ctx: ctx, http: c.Request, writer: c.Writer, format: fhirJSON, prefer: preferred(c.Request.Header)}
+		r := &request{ctx: ctx, http: c.Request, writer: c.Writer, format: fhirJSON, prefer: preferred(c.Request.Header), proven: proven}
 		r.target = fhir.Reference{Type: t, ID: fhir.ID(c.Param("id")), Version: c.Param("version")}
+		r.within = c.Param("kind")
 		ans, err := a.perform(r, do)
 		note(c, r, err)
+		mayPack(c, err == nil && ans.packs(t))
 		a.respond(c, r, ans, err)
 	}
 }
@@ -42,7 +47,7 @@ func (a *api) perform(r *request, do performer) (answer, error) {
 		return answer{}, err
 	}
 	r.format = format
-	if r.target.Type != "" {
+	if r.proven {
 		if r.actor, err = a.authenticate(r); err != nil {
 			return answer{}, err
 		}
@@ -79,6 +84,9 @@ func wellFormed(r fhir.Reference) error {
 		if part == "" || fhir.ID(part).Valid() {
 			continue
 		}
+		if err := unknownOperation(root + "/" + string(r.Type) + "/" + part); err != nil {
+			return err
+		}
 		if strings.HasPrefix(part, "$") || strings.HasPrefix(part, "_") {
 			return refuse(http.StatusNotFound, gateway.NotSupported, "http.route")
 		}
@@ -89,13 +97,14 @@ func wellFormed(r fhir.Reference) error {
 
 // preference is what the client would like (RFC 7240, R4 http.html#ops).
 type preference struct {
-	answer  string // "minimal", "representation" or "OperationOutcome"
+	answer  string // "minimal", "representation" or "OperationOutcome"; "" when nothing was said
+	async   bool   // the answer may come later (respond-async)
 	lenient bool   // unknown search parameters are left out instead of refused
 }
 
 // preferred reads Prefer. Preferences that are not known are ignored, as RFC 7240 § 2 demands.
 func preferred(h http.Header) preference {
-	p := preference{answer: "representation"}
+	var p preference
 	for _, line := range h.Values("Prefer") {
 		for _, one := range strings.FieldsFunc(line, func(r rune) bool { return r == ',' || r == ';' }) {
 			name, value, _ := strings.Cut(strings.TrimSpace(one), "=")
@@ -105,6 +114,8 @@ func preferred(h http.Header) preference {
 				if value == "minimal" || value == "representation" || value == "OperationOutcome" {
 					p.answer = value
 				}
+			case "respond-async":
+				p.async = true
 			case "handling":
 				p.lenient = value == "lenient"
 			}

@@ -2,10 +2,13 @@ package rest
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
+	"mime"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -25,9 +28,14 @@ type answer struct {
 	issues    []fhir.Issue // an OperationOutcome instead of a release
 	statement []byte       // the CapabilityStatement
 	left      []fhir.Issue // told inside a searchset: parameters left out because the client asked for leniency
+	bundle    []byte       // the answers of a batch or transaction, of their releases
+	one       bool         // about one resource
 	version   string
 	updated   time.Time
 	location  string
+	header    map[string]string                       // further header fields
+	media     string                                  // of the statement or the lines, when it is not the format asked for
+	lines     func(func(gateway.Release) error) error // a file, part by part
 }
 
 func answerOf(out gateway.Outcome) answer {
@@ -49,11 +57,17 @@ func (a *api) respond(c *gin.Context, r *request, ans answer, err error) {
 		case gateway.Unavailable:
 			h.Set("Retry-After", "1")
 		}
+		if status == http.StatusTooManyRequests {
+			h.Set("Retry-After", "60")
+		}
 		if status == http.StatusRequestTimeout || status == http.StatusRequestEntityTooLarge || status == http.StatusRequestHeaderFieldsTooLarge {
 			h.Set("Connection", "close")
 		}
 		send(c, r.format, status, outcome(issues, lang))
 		return
+	}
+	for name, value := range ans.header {
+		h.Set(name, value)
 	}
 	if ans.version != "" {
 		h.Set("ETag", `W/"`+ans.version+`"`)
@@ -65,8 +79,12 @@ func (a *api) respond(c *gin.Context, r *request, ans answer, err error) {
 		h.Set("Location", ans.location)
 	}
 	switch {
+	case ans.lines != nil:
+		a.pour(c, r, ans)
 	case ans.statement != nil:
-		send(c, r.format, ans.status, ans.statement)
+		send(c, cmp.Or(ans.media, r.format), ans.status, ans.statement)
+	case ans.bundle != nil:
+		send(c, r.format, ans.status, ans.bundle)
 	case len(ans.issues) > 0:
 		send(c, r.format, ans.status, outcome(ans.issues, lang))
 	case len(ans.left) > 0:
@@ -84,6 +102,31 @@ func (a *api) respond(c *gin.Context, r *request, ans answer, err error) {
 	default:
 		c.Status(ans.status)
 		c.Writer.WriteHeaderNow()
+	}
+}
+
+// pour writes lines as they are decided. What fails before the first of them is answered like anything
+// else; after that the connection is cut, so that nobody takes a part for the whole.
+func (a *api) pour(c *gin.Context, r *request, ans answer) {
+	begun := false
+	err := ans.lines(func(part gateway.Release) error {
+		if !begun {
+			begun = true
+			c.Writer.Header().Set("Content-Type", ans.media)
+			c.Status(ans.status)
+			c.Writer.WriteHeaderNow()
+		}
+		_ = http.NewResponseController(c.Writer).SetWriteDeadline(a.Clock().Add(answerTime)) // a connection without deadlines has none
+		_, err := part.WriteTo(c.Writer)
+		return err
+	})
+	switch {
+	case err != nil && !begun:
+		note(c, r, err)
+		a.respond(c, r, answer{}, err)
+	case err != nil:
+		note(c, r, gateway.Failed("rest.respond", gateway.Unavailable, err))
+		panic(http.ErrAbortHandler)
 	}
 }
 
@@ -173,4 +216,98 @@ func tell(w http.ResponseWriter, status int, v map[string]any) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
 	_, _ = w.Write(body)
+}
+
+// shaper holds an answer back that goes out in another shape than it was written in: as XML, indented,
+// or packed. Everything in Sluse is written as JSON; what is not to be reshaped passes by untouched.
+type shaper struct {
+	gin.ResponseWriter
+	c      *gin.Context
+	pretty bool
+	gzip   bool // the client takes it
+	body   bytes.Buffer
+	held   bool
+}
+
+// shape lets the answer be reshaped if the request can want it.
+func (a *api) shape(c *gin.Context) {
+	pretty := prettyWanted(c.Request)
+	packed := takesGzip(c.Request.Header)
+	if !pretty && !packed && !strings.Contains(c.Request.URL.RawQuery, "_format") && !strings.Contains(strings.Join(c.Request.Header.Values("Accept"), ","), "xml") {
+		return
+	}
+	s := &shaper{ResponseWriter: c.Writer, c: c, pretty: pretty, gzip: packed}
+	c.Writer = s
+	c.Next()
+	if s.held {
+		c.Writer = s.ResponseWriter
+		s.send()
+	}
+}
+
+// WriteHeaderNow decides by the header fields: whatever needs no other shape goes out at once.
+func (s *shaper) WriteHeaderNow() {
+	if s.pretty || s.packs() || isXML(s.Header().Get("Content-Type")) {
+		s.held = true
+		return
+	}
+	s.c.Writer = s.ResponseWriter
+	s.ResponseWriter.WriteHeaderNow()
+}
+
+// Write keeps what is to be reshaped.
+func (s *shaper) Write(p []byte) (int, error) {
+	s.held = true
+	return s.body.Write(p)
+}
+
+// WriteString keeps what is to be reshaped.
+func (s *shaper) WriteString(text string) (int, error) { return s.Write([]byte(text)) }
+
+// Written tells whether an answer has begun.
+func (s *shaper) Written() bool { return s.held || s.ResponseWriter.Written() }
+
+// Size is that of the answer before it is reshaped.
+func (s *shaper) Size() int {
+	if s.held {
+		return s.body.Len()
+	}
+	return s.ResponseWriter.Size()
+}
+
+// send gives the answer its shape. The content type is always that of the body: what cannot be
+// written as XML is an error in JSON.
+func (s *shaper) send() {
+	h, status := s.Header(), s.Status()
+	body := s.body.Bytes()
+	if len(body) == 0 {
+		s.ResponseWriter.WriteHeaderNow()
+		return
+	}
+	format, _, err := mime.ParseMediaType(h.Get("Content-Type"))
+	if err != nil {
+		format = fhirJSON
+	}
+	switch {
+	case isXML(format):
+		out, err := asXML(body, s.pretty)
+		if err != nil {
+			format, status = fhirJSON, http.StatusInternalServerError
+			out = outcome([]fhir.Issue{problem(gateway.Internal, textOf[gateway.Internal])}, language(s.c.Request.Header))
+		}
+		body = out
+	case s.pretty:
+		var out bytes.Buffer
+		if json.Indent(&out, body, "", "  ") == nil {
+			body = out.Bytes()
+		}
+	}
+	if s.packs() {
+		if out, err := asGzip(body); err == nil {
+			body = out
+			h.Set("Content-Encoding", "gzip")
+			h.Add("Vary", "Accept-Encoding")
+		}
+	}
+	send(s.c, format, status, body)
 }

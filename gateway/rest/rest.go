@@ -40,6 +40,11 @@ type Config struct {
 	Metrics       prometheus.Registerer // default: a registry nobody reads
 	Timeout       time.Duration         // of one interaction; default 10 s
 	Demo          bool                  // tells clients of the demo issuer
+	Tokens        Tokens                // what clients are told of where tokens come from; default: nothing
+	// Origins are the web applications, as "https://host[:port]", that a browser may let read the
+	// answers (CORS); "*" is any. Default: none. Credentials that a browser adds by itself are never
+	// allowed: a token must be put into the header.
+	Origins []string
 }
 
 func (c *Config) validate() error {
@@ -59,6 +64,12 @@ func (c *Config) validate() error {
 	if err != nil || base.Scheme == "" || base.Host == "" || base.RawQuery != "" || !strings.HasSuffix(base.Path, root) {
 		faults = append(faults, errors.New("rest: Base must be absolute and end in "+root))
 	}
+	for _, origin := range c.Origins {
+		if u, err := url.Parse(origin); origin != "*" && (err != nil || u.Host == "" || u.Scheme+"://"+u.Host != origin) {
+			faults = append(faults, errors.New("rest: Origins holds what is no origin"))
+		}
+	}
+	faults = append(faults, c.Tokens.validate())
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
@@ -84,14 +95,26 @@ func New(c Config) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &api{Config: c, measures: observed, statement: statement, large: make(chan struct{}, largeBodies)}
+	smart, err := c.Tokens.configuration()
+	if err != nil {
+		return nil, err
+	}
+	own, err := readDefinitions()
+	if err != nil {
+		return nil, err
+	}
+	a := &api{Config: c, measures: observed, statement: statement, definitions: own, smartDocument: smart, large: make(chan struct{}, largeBodies), heavy: make(chan struct{}, heavyBundles)}
 	return a.router(), nil
 }
 
 // api is the state that all requests share; nothing in it changes.
 type api struct {
 	Config
-	measures  *measures
-	statement []byte        // the CapabilityStatement
-	large     chan struct{} // places for large bodies
+	measures      *measures
+	statement     []byte                 // the CapabilityStatement
+	definitions   []definition           // our own
+	smartDocument []byte                 // the SMART configuration
+	description   func() ([]byte, error) // the OpenAPI document, made when it is first asked for
+	large         chan struct{}          // places for large bodies
+	heavy         chan struct{}          // places for large Bundles, until they are answered
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -58,17 +59,17 @@ func TestSearchCanonical(t *testing.T) {
 		{kind: "Task", url: "", canonical: "Task?", count: 20, sortedDescending: true},
 		{kind: "Task", url: "owner=Organization/1&status=requested,accepted", canonical: "Task?owner=Organization/1&status=accepted,requested", conditions: 2, count: 20, sortedDescending: true},
 		{kind: "Task", url: "status=requested&owner=Organization/1&status=requested", canonical: "Task?owner=Organization/1&status=requested", conditions: 3, count: 20, sortedDescending: true},
-		{kind: "Task", url: "owner=" + url.QueryEscape(testBase+"/Organization/1"), canonical: "Task?owner=Organization/1", conditions: 1, count: 20, sortedDescending: true},
-		{kind: "Task", url: "owner=1", canonical: "Task?owner=CareTeam/1,HealthcareService/1,Organization/1,Patient/1,Practitioner/1,PractitionerRole/1", conditions: 1, count: 20, sortedDescending: true},
-		{kind: "Task", url: "owner:Organization=1", canonical: "Task?owner=Organization/1", conditions: 1, count: 20, sortedDescending: true},
+		{kind: "Task", url: "owner=" + url.QueryEscape(testBase+"/Organization/1"), canonical: "Task?owner=" + testBase + "/Organization/1", conditions: 1, count: 20, sortedDescending: true},
+		{kind: "Task", url: "owner=1", canonical: "Task?owner=1", conditions: 1, count: 20, sortedDescending: true},
+		{kind: "Task", url: "owner:Organization=1", canonical: "Task?owner:Organization=1", conditions: 1, count: 20, sortedDescending: true},
 		{kind: "Task", form: "owner=Organization%2F1&_count=5", canonical: "Task?owner=Organization/1", conditions: 1, count: 5, sortedDescending: true},
-		{kind: "Task", url: "_count=1000", canonical: "Task?", count: 100, sortedDescending: true},
-		{kind: "CarePlan", url: "patient=abc", canonical: "CarePlan?patient=Patient/abc", patient: "Patient/abc", count: 20, sortedDescending: true},
-		{kind: "CarePlan", url: "subject=Patient/abc&patient=abc", canonical: "CarePlan?patient=Patient/abc&subject=Patient/abc", patient: "Patient/abc", count: 20, sortedDescending: true},
-		{kind: "CarePlan", url: "subject=abc", canonical: "CarePlan?subject=Patient/abc", patient: "Patient/abc", count: 20, sortedDescending: true},
-		{kind: "CarePlan", url: "patient:Patient=abc", canonical: "CarePlan?patient=Patient/abc", patient: "Patient/abc", count: 20, sortedDescending: true},
+		{kind: "Task", url: "_count=1000", canonical: "Task?", count: 200, sortedDescending: true},
+		{kind: "CarePlan", url: "patient=abc", canonical: "CarePlan?patient=abc", patient: "Patient/abc", count: 20, sortedDescending: true},
+		{kind: "CarePlan", url: "subject=Patient/abc&patient=abc", canonical: "CarePlan?patient=abc&subject=Patient/abc", patient: "Patient/abc", count: 20, sortedDescending: true},
+		{kind: "CarePlan", url: "subject=abc", canonical: "CarePlan?subject=abc", patient: "Patient/abc", count: 20, sortedDescending: true},
+		{kind: "CarePlan", url: "patient:Patient=abc", canonical: "CarePlan?patient:Patient=abc", patient: "Patient/abc", count: 20, sortedDescending: true},
 		{kind: "CarePlan", url: "date=ge2026-01-01&date=lt2026-02", canonical: "CarePlan?date=ge2026-01-01&date=lt2026-02", conditions: 2, count: 20, sortedDescending: true},
-		{kind: "CarePlan", url: "date=2026", canonical: "CarePlan?date=eq2026", conditions: 1, count: 20, sortedDescending: true},
+		{kind: "CarePlan", url: "date=2026", canonical: "CarePlan?date=2026", conditions: 1, count: 20, sortedDescending: true},
 		{kind: "CarePlan", url: "_id=a,b&_lastUpdated=gt2026-01-01T10:00:00Z", canonical: "CarePlan?_id=a,b&_lastUpdated=gt2026-01-01T10:00:00Z", conditions: 2, count: 20, sortedDescending: true},
 		{kind: "CarePlan", url: "_sort=_lastUpdated", canonical: "CarePlan?_sort=_lastUpdated", count: 20, sort: "_lastUpdated"},
 		{kind: "CarePlan", url: "_sort=-date", canonical: "CarePlan?_sort=-date", count: 20, sortedDescending: true},
@@ -94,8 +95,8 @@ func TestSearchCanonical(t *testing.T) {
 		if patient != tt.patient || !s.Subject.NIN.IsZero() != tt.byNumber {
 			t.Errorf("%s: subject %v", tt.url+tt.form, s.Subject)
 		}
-		if len(s.Conditions) != tt.conditions || s.Count != tt.count || s.Sort.Param != tt.sort || s.Sort.Descending != tt.sortedDescending {
-			t.Errorf("%s: %d conditions, count %d, sort %v", tt.url+tt.form, len(s.Conditions), s.Count, s.Sort)
+		if len(s.Criteria) != tt.conditions || s.Count != tt.count || s.Sort.Param != tt.sort || s.Sort.Descending != tt.sortedDescending {
+			t.Errorf("%s: %d conditions, count %d, sort %v", tt.url+tt.form, len(s.Criteria), s.Count, s.Sort)
 		}
 		if tt.byNumber && (s.Self != testBase+"/"+string(tt.kind)+"/_search" || s.Subject.NIN.Reveal() != synthetic) {
 			t.Errorf("%s: self %q", tt.form, s.Self)
@@ -114,17 +115,26 @@ func TestSearchRefuses(t *testing.T) {
 		code      string
 	}{
 		{"Task", "colour=red", "", "search.parameter-unknown"},
-		{"Task", "_include=Task:owner", "", "search.parameter-unknown"},
-		{"Task", "_has:Observation:patient:code=1", "", "search.parameter-unknown"},
-		{"Task", "_total=accurate", "", "search.parameter-unknown"},
-		{"Task", "_summary=count", "", "search.parameter-unknown"},
-		{"Task", "_elements=id", "", "search.parameter-unknown"},
-		{"Task", "patient.name=x", "", "search.parameter-unknown"},
+		{"Task", "_has:Observation:patient:code=1", "", "search.has-reference"},
+		{"Task", "_include=Task:status", "", "search.include"},
+		{"Task", "_include=CarePlan:subject", "", "search.include-lost"},
+		{"Task", "_total=about", "", "search.total"},
+		{"Task", "_summary=some", "", "search.summary"},
+		{"Task", "_elements=colour", "", "search.elements"},
+		{"Task", "patient.colour=x", "", "search.parameter-unknown"},
+		{"Task", "owner.colour=x", "", "search.chain-parameter"},
+		{"Task", "focus:CarePlan.subject:Patient.link:Patient.name=x", "", "search.chain-depth"},
+		{"Task", "_text=x", "", "search.parameter-unknown"},
+		{"Task", "_content=x", "", "search.parameter-unknown"},
+		{"Task", "_filter=x", "", "search.parameter-unknown"},
+		{"Task", "_query=x", "", "search.parameter-unknown"},
+		{"Task", "status:exact=x", "", "search.modifier-unknown"},
+		{"Task", "authored-on:below=2026", "", "search.modifier-unknown"},
+		{"AuditEvent", "_sort=_id", "", "search.sort-here"},
+		{"Task", "", "patient.identifier=" + nationalID + synthetic, "nin.misplaced"},
+		{"Task", "", "patient:Patient.identifier=x|" + synthetic, "nin.misplaced"},
 		{"Task", "_format=json&__proto__=1", "", "search.parameter-unknown"},
 		{"Task", "", "_format=json", "search.parameter-unknown"},
-		{"Task", "status:not=draft", "", "search.modifier-unknown"},
-		{"Task", "status:missing=true", "", "search.modifier-unknown"},
-		{"Task", "owner:Patient.name=x", "", "search.modifier-unknown"},
 		{"Task", "_count:x=1", "", "search.modifier-unknown"},
 		{"Task", "status=", "", "search.value-empty"},
 		{"Task", "status", "", "search.value-empty"},
@@ -136,23 +146,19 @@ func TestSearchRefuses(t *testing.T) {
 		{"Task", "status=%zz", "", "search.encoding"},
 		{"Task", "status=a%00", "", "search.encoding"},
 		{"Task", "status=%ff", "", "search.encoding"},
-		{"Task", "_count=0", "", "search.count"},
 		{"Task", "_count=-1", "", "search.count"},
 		{"Task", "_count=ten", "", "search.count"},
 		{"Task", "_count=1&_count=2", "", "search.repeated"},
 		{"Task", "_count=1", "_count=1", "search.repeated"},
 		{"Task", "_sort=status", "", "search.sort"},
-		{"Task", "_sort=_lastUpdated,_id", "", "search.sort"},
 		{"Task", "_page=../../etc", "", "page-unknown"},
 		{"Task", "_page=", "", "page-unknown"},
 		{"Task", "_id=a%2Fb", "", "search.id"},
 		{"Task", "_id=x%7Cb", "", "search.id"},
 		{"Task", "owner=Nobody/1", "", "search.reference-target"},
 		{"Task", "owner=Questionnaire/1", "", "search.reference-target"},
-		{"Task", "owner=https://elsewhere.example/fhir/Organization/1", "", "search.reference"},
 		{"Task", "owner=Organization/1/_history/2", "", "search.reference-version"},
 		{"Task", "_lastUpdated=yesterday", "", "search.prefix"},
-		{"Task", "_lastUpdated=ap2026-01-01", "", "search.prefix"},
 		{"Task", "_lastUpdated=2026-13", "", "search.date"},
 		{"Task", "_lastUpdated=ge", "", "search.date"},
 		{"CarePlan", "patient=a,b", "", "search.patient-single"},
@@ -167,7 +173,6 @@ func TestSearchRefuses(t *testing.T) {
 		{"CarePlan", "", "identifier=" + nationalID + synthetic, "nin.misplaced"},
 		{"CarePlan", "", "identifier=x|" + synthetic, "nin.misplaced"},
 		{"CarePlan", "", "status=" + synthetic, "nin.misplaced"},
-		{"CarePlan", "", "patient:identifier=urn:other|1", "search.modifier-unknown"},
 		{"Task", strings.Repeat("status=a&", 65), "", "search.too-many"},
 		{"Task", "status=" + strings.Repeat("a,", 100) + "a", "", "search.too-many"},
 	} {
@@ -207,7 +212,7 @@ func TestSearchLenient(t *testing.T) {
 // Every token form, as operands.
 func TestTokenOperands(t *testing.T) {
 	t.Parallel()
-	for value, want := range map[string]gateway.Operand{
+	for value, want := range map[string]fhir.Operand{
 		"a":          {Code: "a", AnySystem: true},
 		"s|a":        {System: "s", Code: "a"},
 		"|a":         {Code: "a"},
@@ -216,8 +221,8 @@ func TestTokenOperands(t *testing.T) {
 		`s|a\,b\$\\`: {System: "s", Code: `a,b$\`},
 	} {
 		s, _, err := parseQuery("Task", "", "status="+url.QueryEscape(value), false)
-		if err != nil || len(s.Conditions) != 1 || len(s.Conditions[0].Values) != 1 || s.Conditions[0].Values[0] != want {
-			t.Errorf("%s: %+v %v", value, s.Conditions, err)
+		if err != nil || len(s.Criteria) != 1 || len(s.Criteria[0].Values) != 1 || !reflect.DeepEqual(s.Criteria[0].Values[0], want) {
+			t.Errorf("%s: %+v %v", value, s.Criteria, err)
 		}
 	}
 }
@@ -228,7 +233,7 @@ func TestDateOperands(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v := s.Conditions[0].Values[0]
+	v := s.Criteria[0].Values[0]
 	// March begins in winter time and ends in summer time in Oslo.
 	if v.Prefix != "ge" || v.Low.UTC().Format("2006-01-02T15") != "2026-02-28T23" || v.High.UTC().Format("2006-01-02T15") != "2026-03-31T22" {
 		t.Errorf("%+v", v)
@@ -313,13 +318,13 @@ func TestURLHasNIN(t *testing.T) {
 func TestPreferred(t *testing.T) {
 	t.Parallel()
 	for header, want := range map[string]preference{
-		"":                                     {answer: "representation"},
+		"":                                     {},
 		"return=minimal":                       {answer: "minimal"},
 		"return=OperationOutcome":              {answer: "OperationOutcome"},
-		"return=everything":                    {answer: "representation"},
-		"respond-async":                        {answer: "representation"},
+		"return=everything":                    {},
+		"respond-async":                        {async: true},
 		"handling=lenient, return=minimal":     {answer: "minimal", lenient: true},
-		"handling=strict":                      {answer: "representation"},
+		"handling=strict":                      {},
 		`return="minimal"; handling=lenient`:   {answer: "minimal", lenient: true},
 		"return = minimal ,HANDLING = lenient": {answer: "minimal", lenient: true},
 	} {

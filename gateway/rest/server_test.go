@@ -199,7 +199,7 @@ func TestLargeBodiesWaitForAPlace(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		defer cancel()
 		r := httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(make([]byte, size)))
-		return a.body(&request{ctx: ctx, http: r, writer: httptest.NewRecorder()})
+		return a.body(&request{ctx: ctx, http: r, writer: httptest.NewRecorder()}, maxBody)
 	}
 	if got, err := ask(maxBody); err != nil || len(got) != maxBody {
 		t.Fatalf("a place is free: %d bytes, %v", len(got), err)

@@ -61,6 +61,7 @@ type Team struct {
 // Record is what may or may not cross.
 type Record struct {
 	Type, ID  string
+	Context   string // securityContext of a Binary, "Type/id"; "" when it has none
 	Custodian string // party name
 	Person    bool   // false: it has no person
 	Labels    []string

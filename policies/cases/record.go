@@ -11,6 +11,8 @@ func buildRecord(m map[string]any) (Record, error) {
 			r.Type, err = text(v)
 		case "id":
 			r.ID, err = text(v)
+		case "context":
+			r.Context, err = text(v)
 		case "custodian":
 			r.Custodian, err = text(v)
 		case "person":

@@ -138,6 +138,12 @@ func record(t TB, dir directory, c cases.Record) gateway.Record {
 		Custodian: dir.her(t, c.Custodian), Low: c.Low, High: c.High,
 		Labels: labels(t, c.Labels), Fetched: labels(t, c.Fetched),
 	}
+	if c.Context != "" {
+		var err error
+		if r.Context, err = fhir.ParseReference(c.Context); err != nil {
+			t.Fatalf("context %q: %v", c.Context, err)
+		}
+	}
 	if c.Person {
 		r.Person = 1
 	}

@@ -136,7 +136,7 @@ func input(dir directory, c cases.Case, v Vector) map[string]any {
 	for _, s := range v.Record.Sent {
 		sent = append(sent, map[string]any{"to": string(s.To), "labels": list(s.Mask.Codes())})
 	}
-	return map[string]any{
+	out := map[string]any{
 		"now": instant(c.Now),
 		"question": map[string]any{
 			"kind": "person", "party": string(v.Question.Party.ID), "unit": c.Question.Unit,
@@ -150,6 +150,10 @@ func input(dir directory, c cases.Case, v Vector) map[string]any {
 		},
 		"consents": consents, "teams": teams, "directory": dir.document(),
 	}
+	if holder := v.Record.Context; holder.Type != "" {
+		out["record"].(map[string]any)["context"] = map[string]any{"type": string(holder.Type), "id": string(holder.ID)}
+	}
+	return out
 }
 
 func list(s []string) []any {

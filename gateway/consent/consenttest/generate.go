@@ -42,7 +42,8 @@ var (
 	}
 	genLabels   = []string{"plan", "rus", "samarbeid", "bolig", "uklassifisert"}
 	genTypes    = []string{"CarePlan", "DocumentReference", "Binary", "Goal", "Consent"}
-	genItems    = []string{"CarePlan/p1", "DocumentReference/p1", "Binary/p2"}
+	genItems    = []string{"CarePlan/p1", "DocumentReference/p1", "Binary/p1", "Binary/p2"}
+	genContexts = []string{"CarePlan/p1", "DocumentReference/p1", "DocumentReference/p2", "Goal/p1", "Consent/p1"}
 	genPurposes = []string{"TREAT", "ETREAT", "COC"}
 	genDays     = []string{"2026-10-01", "2026-11-30", "2026-12-01", "2026-12-02", "2026-12-31"}
 	genTimes    = []string{
@@ -81,6 +82,9 @@ func (g *Generator) draw(t *rapid.T) cases.Case {
 		Custodian: pick(t, "custodian", genParties), Person: rapid.IntRange(0, 15).Draw(t, "person") > 0,
 		Labels: some(t, "labels", genLabels, 3),
 		Parts:  []cases.Part{{Path: "CarePlan.activity[0]", Labels: some(t, "part", genLabels, 2)}},
+	}
+	if c.Record.Type == "Binary" && c.Record.Person { // one without has no person
+		c.Record.Context = pick(t, "context", genContexts)
 	}
 	if maybe(t, "dated", 2) {
 		low := rapid.IntRange(0, len(genDays)-1).Draw(t, "low")

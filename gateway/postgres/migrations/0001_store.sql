@@ -36,7 +36,10 @@ create sequence version_key;
 
 -- One row per resource: its current version. low, high: the record's date, half-open; both
 -- -infinity when undated. sent_to, sent_mask: parties it was sent to by message and what was
--- covered then. tok: keyed hashes of token and reference values outside labelled parts.
+-- covered then. tok: keyed hashes of selective values outside labelled parts, by which rows are
+-- found; mark: those by which rows found otherwise are filtered; present: one bit for each search
+-- parameter that has a value there. self: the hash of type and id; a reference to this resource is
+-- self # (hash of the place that holds it). date_params: places whose one value is the record's date.
 create table resource (
   rid          bigint generated always as identity primary key,
   vkey         bigint not null default nextval('version_key'),
@@ -60,6 +63,9 @@ create table resource (
   date_params  text[] collate "C",
   parts        bytea,
   tok          bigint[] not null,
+  mark         bigint[] not null default '{}',
+  present      bigint not null default 0,
+  self         bigint not null default 0,
   body         bytea not null,
   constraint resource_name unique (type, id),
   constraint resource_sent check (coalesce(cardinality(sent_to), 0) = coalesce(cardinality(sent_mask), 0))
@@ -68,6 +74,7 @@ alter table resource alter column body set storage external;
 create index resource_person on resource (person, type, low desc, rid desc) where person is not null;
 create index resource_custodian on resource (custodian, type, low desc, rid desc);
 create index resource_tok on resource using gin (tok) with (fastupdate = off);
+create index resource_self on resource (self);
 create index resource_orphan on resource (custodian, subject) where person is null and subject is not null;
 
 -- Versions that were current once, each with the labels, person and date it had then.
@@ -93,33 +100,63 @@ alter table history alter column body set storage external;
 create trigger history_append_only before update or delete or truncate on history
   for each statement execute function append_only();
 
--- Values that arrays of hashes do not fit. mask: labels of the part that holds the value, 0 for
--- a value outside labelled parts.
+-- Values that arrays of hashes do not fit. mask: labels of the parts that hold the value, 0 for
+-- a value outside labelled parts. key: hash of the type and the place.
 create table text_value (
   rid   bigint not null,
   mask  bigint not null,
-  type  text collate "C" not null,
-  param text collate "C" not null,
+  key   bigint not null,
   value text collate "C" not null
 );
 create index text_value_rid on text_value (rid);
-create index text_value_prefix on text_value (type, param, value);
+create index text_value_value on text_value (key, value, rid);
 
-create table date_value (
+-- Texts of codes (:text), one row for each resource and mask: rows are never found by them.
+create table word_value (
   rid   bigint not null,
   mask  bigint not null,
-  low   timestamptz not null,
-  high  timestamptz not null,
-  param text collate "C" not null
+  keys  bigint[] not null,
+  texts text[] collate "C" not null
+);
+create index word_value_rid on word_value (rid);
+
+create table date_value (
+  rid  bigint not null,
+  mask bigint not null,
+  key  bigint not null,
+  low  timestamptz not null,
+  high timestamptz not null
 );
 create index date_value_rid on date_value (rid);
 
+-- Numbers and quantities; a null bound is without limit. slack: half a unit of the last place
+-- written. exact, code, word: hashes of system and code, of the code alone, of the unit as written.
+-- base: hash of the UCUM base unit in which base_low, base_high and base_slack are.
+create table amount_value (
+  rid        bigint not null,
+  mask       bigint not null,
+  key        bigint not null,
+  exact      bigint not null,
+  code       bigint not null,
+  word       bigint not null,
+  base       bigint not null,
+  low        numeric,
+  high       numeric,
+  slack      numeric not null,
+  base_low   numeric,
+  base_high  numeric,
+  base_slack numeric not null
+);
+create index amount_value_rid on amount_value (rid);
+
+-- Every hash inside a labelled part: what would be in tok or mark, and presence.
 create table part_value (
   rid  bigint not null,
   mask bigint not null,
   tok  bigint not null
 );
 create index part_value_rid on part_value (rid);
+create index part_value_tok on part_value (tok, rid);
 
 -- The normal form of a Consent version's provisions. Arrays: null is any, the empty array none.
 create table grant_ (
@@ -177,7 +214,8 @@ create table fetched (
   primary key (party, rid, version)
 );
 
--- Who accessed what. tok: keyed hashes of what an AuditEvent is searched by.
+-- Who accessed what. tok, exact: keyed hashes of what an AuditEvent is searched by, the selective and
+-- the others; body: audit.Line, zstd when it is long.
 create table ledger (
   key         bigint generated always as identity primary key,
   person      bigint,
@@ -190,21 +228,24 @@ create table ledger (
   policy      text collate "C" not null,
   custodians  text[] collate "C" not null,
   tok         bigint[] not null,
+  exact       bigint[] not null default '{}',
   body        bytea not null,
   constraint ledger_id unique (id)
 );
 alter table ledger alter column body set storage external;
-create index ledger_person on ledger (person, recorded desc, key desc) where person is not null;
-create index ledger_party on ledger (party, recorded desc, key desc);
-create index ledger_tok on ledger using gin (tok) with (fastupdate = off);
+create index ledger_person on ledger (person, recorded, key) where person is not null;
+create index ledger_party on ledger (party, recorded, key);
+-- Lines come by every access and are seldom searched: their tokens wait in a list of at most 256 kB,
+-- which every search looks through, and are put in their places together.
+create index ledger_tok on ledger using gin (tok) with (fastupdate = on, gin_pending_list_limit = 256);
 create trigger ledger_append_only before update or delete or truncate on ledger
   for each statement execute function append_only();
 
--- Entries that have no place in the chain yet. A row is here from the commit of its entry until
--- the commit of its place.
+-- Entries that have no place in the chain yet: those of one commit in one row, which is here from
+-- that commit until the commit of their places.
 create table ledger_queue (
-  key bigint not null,
-  at  timestamptz not null default clock_timestamp()
+  at   timestamptz not null default clock_timestamp(),
+  keys bigint[] not null
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
 
 create table ledger_chain (
