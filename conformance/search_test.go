@@ -65,7 +65,7 @@ const perKind = 12
 func newLibrary(t testing.TB) *library {
 	s := start(t, "--no-story")
 	l := &library{client: s.as("bydel-sagene"), random: seeded(t), refused: map[string][]string{}, offers: s.offered()}
-	a := &author{random: l.random, prefix: l.herID + "-", ids: map[string][]string{"Organization": {l.organization, s.as("ous-tsb").organization}}}
+	a := &author{random: l.random, next: map[string]int{}, prefix: l.herID + "-", ids: map[string][]string{"Organization": {l.organization, s.as("ous-tsb").organization}}}
 	for _, kind := range recordKinds {
 		if l.offers[kind] == nil {
 			continue

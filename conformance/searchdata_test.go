@@ -17,6 +17,7 @@ type author struct {
 	// full leaves nothing out: what R4 allows is there.
 	full  bool
 	turns int
+	next  map[string]int // which type of target comes next, per path
 }
 
 // directoryKinds are read by all, and name no record.
@@ -333,7 +334,25 @@ func (a *author) reference(e *r4Element) any {
 		}
 		return nil
 	}
-	return map[string]any{"reference": pick(a.random, possible)}
+	return map[string]any{"reference": pick(a.random, a.inTurn(e.Path, possible))}
+}
+
+// inTurn keeps what is of one type, each time of the next, so that a parameter that is about one of the
+// targets only finds something in every run.
+func (a *author) inTurn(path string, possible []string) []string {
+	typeOf := func(ref string) string { return ref[:strings.IndexByte(ref, '/')] }
+	var types []string
+	for _, ref := range possible {
+		if !slices.Contains(types, typeOf(ref)) {
+			types = append(types, typeOf(ref))
+		}
+	}
+	if at := slices.Index(types, "Patient"); at > 0 {
+		types[0], types[at] = types[at], types[0]
+	}
+	turn := types[a.next[path]%len(types)]
+	a.next[path]++
+	return slices.DeleteFunc(slices.Clone(possible), func(ref string) bool { return typeOf(ref) != turn })
 }
 
 // mend sets what invariants and rules demand of a whole resource.

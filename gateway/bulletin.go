@@ -196,9 +196,12 @@ func (b *bulletin) judge(ctx context.Context, e Event, c *FeedChange) (item, boo
 	cited := p.citations(past)
 	withheld := Labels(0)
 	if b.subscription.Content == PayloadFull && !r.Deleted {
-		one.body, withheld, cited, err = b.full(ctx, e, cited)
-		if err != nil {
+		var released fhir.Reference
+		if one.body, released, withheld, cited, err = b.full(ctx, e, cited); err != nil {
 			return one, false, err
+		}
+		if one.body != nil {
+			e.Record = released
 		}
 	}
 	if b.plainly() && one.body == nil { // without the resource there is nothing to send
@@ -238,7 +241,7 @@ func (b *bulletin) named(ctx context.Context, one item, c *FeedChange) (item, bo
 		e.Told = e.Record.Type == "Consent" && c.Ended && slices.Contains(c.Told, b.who.party.ID) && b.who.attested == 0 &&
 			b.subscription.Topic == WithdrawalTopic && len(b.filters) == 0
 	}
-	if !e.Told || e.Person == 0 {
+	if !e.Told || e.Person == 0 || b.who.attested != 0 && b.who.attested != e.Person {
 		return one, false, nil
 	}
 	own, err := b.tx.PatientFor(ctx, b.who.party.ID, e.Person)
@@ -300,8 +303,8 @@ func (b *bulletin) wanted(ctx context.Context, p Permit, current, past Record, c
 	return !slices.ContainsFunc(b.filters, func(f filter) bool { return f.kind == shown.Reference.Type && !s.fits(f) }), nil
 }
 
-// full gives the resource as it is now, to who may read it.
-func (b *bulletin) full(ctx context.Context, e Event, cited []Citation) ([]byte, Labels, []Citation, error) {
+// full gives the resource as it is now, to who may read it, and tells which version that is.
+func (b *bulletin) full(ctx context.Context, e Event, cited []Citation) (body []byte, released fhir.Reference, withheld Labels, all []Citation, err error) {
 	p, ok := b.readers[e.Person]
 	if !ok {
 		p = b.readers[0]
@@ -311,16 +314,15 @@ func (b *bulletin) full(ctx context.Context, e Event, cited []Citation) ([]byte,
 		err = p.checked(r)
 	}
 	if err != nil {
-		return nil, 0, cited, ignoreAbsent(err)
+		return nil, fhir.Reference{}, 0, cited, ignoreAbsent(err)
 	}
-	body, withheld, err := p.release(r)
-	if err != nil {
-		return nil, 0, cited, err
+	if body, withheld, err = p.release(r); err != nil {
+		return nil, fhir.Reference{}, 0, cited, err
 	}
 	if f, ok := p.fetched(r); ok {
 		b.fetched = append(b.fetched, f)
 	}
-	return body, withheld, appendNew(cited, p.citations(r)...), nil
+	return body, r.Reference, withheld, appendNew(cited, p.citations(r)...), nil
 }
 
 // enter adds a record to the ledger entry of its person and custodian.

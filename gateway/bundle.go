@@ -3,6 +3,7 @@ package gateway
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -41,6 +42,15 @@ func (e *EntryError) Unwrap() error { return e.Err }
 // order. Each write is decided, labelled and recorded as if it stood alone. The error is an
 // *EntryError when it is about one entry.
 func (g *Gateway) Transact(ctx context.Context, a Actor, entries []Entry) ([]Outcome, error) {
+	for i := range entries {
+		in := entries[i].Interaction
+		if outsideEmergency(a, in) {
+			return nil, &EntryError{i, g.refuseEmergency(ctx, a, in)}
+		}
+		if misplaced := chosenID(in); misplaced != nil {
+			return nil, &EntryError{i, misplaced}
+		}
+	}
 	who, dir, err := g.writer(ctx, a)
 	if err != nil {
 		return nil, err
@@ -69,7 +79,7 @@ func (g *Gateway) Transact(ctx context.Context, a Actor, entries []Entry) ([]Out
 				return nil, err
 			}
 		}
-		return nil, err
+		return nil, g.refusedEntry(ctx, who, entries, err)
 	}
 	if len(t.fetched) > 0 {
 		if err := g.record(ctx, nil, t.fetched); err != nil {
@@ -77,6 +87,15 @@ func (g *Gateway) Transact(ctx context.Context, a Actor, entries []Entry) ([]Out
 		}
 	}
 	return t.out, nil
+}
+
+// refusedEntry records the refusal of an entry that writes, as one of a single write.
+func (g *Gateway) refusedEntry(ctx context.Context, who asked, entries []Entry, refusal error) error {
+	var at *EntryError
+	if !errors.As(refusal, &at) || !entries[at.Entry].writes() {
+		return refusal
+	}
+	return g.refusedWrite(ctx, who, entries[at.Entry].Interaction, refusal)
 }
 
 // writes tells whether the interaction changes anything.

@@ -12,8 +12,9 @@ import (
 
 // The interactions of a bulk export (Bulk Data Access IG 2.0.0).
 const (
-	Export         InteractionCode = "export"      // a job is begun, and its lines are found
-	ExportDownload InteractionCode = "export-file" // a file of it is fetched
+	Export         InteractionCode = "export"        // a job is begun, and its lines are found
+	ExportDownload InteractionCode = "export-file"   // a file of it is fetched
+	ExportCancel   InteractionCode = "export-cancel" // it is removed by its owner
 )
 
 // ExportLimits bounds exports. A field that is zero has its default.
@@ -144,14 +145,15 @@ type Exports interface {
 	ExpireExports(ctx context.Context, now time.Time, limit int) (int, error)
 }
 
-// mayExport refuses the actors that have no exports: nobody but a party exports, as part of its
-// ordinary work, and never in an emergency or with a token for one patient.
+// mayExport refuses the actors that have no exports: nobody but a person of a party exports, in the
+// party's ordinary work, and never in an emergency or with a token for one patient. A system without a
+// person reads directory, status and its own mailbox, and no records (DESIGN § 3).
 func mayExport(a Actor) *Error {
 	const op = "gateway.export"
 	switch {
 	case a.Purpose == BreakTheGlass || a.Purpose == EmergencyTreat:
 		return forbidden(op, "export.emergency")
-	case a.Kind != Person && a.Kind != Machine:
+	case a.Kind != Person:
 		return forbidden(op, "export.actor")
 	case !a.Attest.NIN.IsZero() || !a.Self.IsZero():
 		return forbidden(op, "export.bound")
@@ -240,9 +242,6 @@ func (g *Gateway) groupMembers(ctx context.Context, v View, who asked, id fhir.I
 	if err != nil {
 		return nil, nil, err
 	}
-	if who.Kind == Machine {
-		p = ownOnly(g, who)
-	}
 	entry.Person = max(facts.Person, 0)
 	r, err := v.Read(ctx, p, target)
 	if err == nil && r.Deleted {
@@ -287,13 +286,6 @@ func memberNow(m *fhir.Value, now time.Time) (fhir.ID, bool) {
 	}
 	ref, err := fhir.ParseReference(m.Get("entity", "reference").Text())
 	return ref.ID, err == nil && ref.Type == "Patient"
-}
-
-// ownOnly is the permit of a system without a person: the party's own records and no others.
-func ownOnly(g *Gateway, who asked) Permit {
-	p := g.custody(who, Export)
-	p.decision.Scope.Write = false
-	return p
 }
 
 // ExportStatus is what the owner of a job is told.
@@ -347,7 +339,20 @@ func (g *Gateway) CancelExport(ctx context.Context, a Actor, id string) error {
 		if err != nil {
 			return err
 		}
-		return tx.DropExport(ctx, id, g.exportOwner(who.Actor), g.Clock())
+		owner, now := g.exportOwner(who.Actor), g.Clock()
+		j, _, err := tx.ExportOf(ctx, id, owner, now)
+		if err != nil {
+			return err
+		}
+		if err := tx.DropExport(ctx, id, owner, now); err != nil {
+			return err
+		}
+		entry, err := g.entry(who, ExportCancel, Written, 0)
+		if err != nil {
+			return err
+		}
+		entry.Type, entry.Query = "Patient", j.Canonical
+		return tx.Record(ctx, []AuditEntry{entry})
 	})
 	if CodeOf(err) == NotFound {
 		return absent("gateway.export")

@@ -247,6 +247,9 @@ func TestExportIsItsOwners(t *testing.T) {
 	}
 	job = w.begin(at(gp), gateway.ExportRequest{})
 	must(t, w.CancelExport(ctx, at(gp), job))
+	if n := w.cancelled(); n != 1 {
+		t.Errorf("%d cancellations in the ledger, want 1", n)
+	}
 	if worked, err := w.ExportOnce(ctx); worked || err != nil {
 		t.Errorf("a cancelled job is worked on: %v %v", worked, err)
 	}
@@ -255,11 +258,21 @@ func TestExportIsItsOwners(t *testing.T) {
 	}
 }
 
-// Nobody but a party exports, in its ordinary work: each refusal stands in the ledger.
+// cancelled counts the cancellations in the ledger of gp.
+func (w *world) cancelled() int {
+	w.t.Helper()
+	a := at(gp)
+	a.Kind = gateway.Compliance
+	body, err := w.find(a, "AuditEvent", gateway.Search{Count: 100})
+	must(w.t, err)
+	return strings.Count(body, `"code":"export-cancel"`)
+}
+
+// Nobody but a person of a party exports, in its ordinary work: each refusal stands in the ledger.
 func TestExportIsRefused(t *testing.T) {
 	w := newWorld(t)
 	w.patientOf(at(gp), kari)
-	emergency, help, bound, compliance := at(gp), at(gp), at(gp), at(gp)
+	emergency, help, bound, compliance, system := at(gp), at(gp), at(gp), at(gp), gateway.Actor{Kind: gateway.Machine, Party: gp, Client: "epj"}
 	emergency.Purpose, emergency.Reason = gateway.BreakTheGlass, "bevisstløs"
 	help.Purpose = gateway.EmergencyTreat
 	nin, err := gateway.NewNIN(kari)
@@ -267,14 +280,14 @@ func TestExportIsRefused(t *testing.T) {
 	bound.Attest = gateway.Attest{NIN: nin}
 	compliance.Kind = gateway.Compliance
 	before := w.refusals()
-	for name, a := range map[string]gateway.Actor{"BTG": emergency, "ETREAT": help, "bound": bound, "compliance": compliance, "patient": w.patient(), "operator": w.operator()} {
+	for name, a := range map[string]gateway.Actor{"BTG": emergency, "ETREAT": help, "bound": bound, "compliance": compliance, "system": system, "patient": w.patient(), "operator": w.operator()} {
 		_, err := w.BeginExport(context.Background(), a, gateway.ExportRequest{Types: exportTypes})
 		if gateway.CodeOf(err) != gateway.Forbidden {
 			t.Errorf("%s: %v, want forbidden", name, err)
 		}
 	}
-	if n := w.refusals() - before; n != 5 { // that of the operator is in nobody's view
-		t.Errorf("%d refusals in the ledger, want 5", n)
+	if n := w.refusals() - before; n != 6 { // that of the operator is in nobody's view
+		t.Errorf("%d refusals in the ledger, want 6", n)
 	}
 	if worked, err := w.ExportOnce(context.Background()); worked || err != nil {
 		t.Errorf("a refused export has a job: %v %v", worked, err)
@@ -292,23 +305,6 @@ func (w *world) refusals() (n int) {
 		n += strings.Count(body, `"outcome":"4"`)
 	}
 	return n
-}
-
-// A system without a person exports the party's own records, whatever is shared with the party.
-func TestExportOfASystem(t *testing.T) {
-	w := newWorld(t)
-	theirs := w.patientOf(at(bydel), kari)
-	mine := w.patientOf(at(gp), kari)
-	w.mustPost(at(bydel), plan(theirs, "delt"))
-	w.mustPost(at(bydel), consentOf(theirs, []string{"plan"}, gp))
-	own := w.mustPost(at(gp), task(mine, "egen"))
-	system := gateway.Actor{Kind: gateway.Machine, Party: gp, Client: "epj"}
-	job := w.begin(system, gateway.ExportRequest{})
-	w.finish(w.Gateway, system, job)
-	got := w.lines(system, job)
-	if ids := idsOf(t, got["Task"]); !slices.Equal(ids, []string{string(own.ID)}) || len(got["CarePlan"]) != 0 || len(got["Patient"]) != 1 {
-		t.Errorf("a system got %v", got)
-	}
 }
 
 var errKilled = errors.New("killed")

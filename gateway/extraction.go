@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/sluse/sluse/gateway/fhir"
 )
@@ -92,7 +93,7 @@ type question struct {
 	unit  *fhir.Value
 }
 
-// stored reads a response as it is released, and the labels of its items as they are kept.
+// stored reads a response as it is released, and the labels of the items that are, as they are kept.
 func (x *extraction) stored(ctx context.Context, g *Gateway, v View, who asked, in Interaction) (looked, error) {
 	seen, err := g.look(ctx, v, who, in)
 	if err != nil || seen.refusal != nil {
@@ -106,6 +107,9 @@ func (x *extraction) stored(ctx context.Context, g *Gateway, v View, who asked, 
 		return looked{}, err
 	}
 	r, err := v.Read(ctx, p, in.Target)
+	if err == nil {
+		err = p.checked(r)
+	}
 	if err != nil {
 		return looked{}, err
 	}
@@ -114,8 +118,18 @@ func (x *extraction) stored(ctx context.Context, g *Gateway, v View, who asked, 
 		return looked{}, err
 	}
 	x.base, x.from = r.Labels|r.Added, in.Target.ID
-	x.part(whole, r.Parts)
+	covered, _ := p.Scope().Releases(r)
+	x.part(whole, releasedParts(r.Parts, covered))
 	return seen, nil
+}
+
+// releasedParts are the parts that stay in a release: covered, and in none that is not.
+func releasedParts(parts []Part, covered Labels) []Part {
+	return slices.DeleteFunc(slices.Clone(parts), func(q Part) bool {
+		return slices.ContainsFunc(parts, func(around Part) bool {
+			return !around.Labels.Within(covered) && (q.Path == around.Path || strings.HasPrefix(q.Path, around.Path+"."))
+		})
+	})
 }
 
 // part keeps the labels of items. A linkId that is there several times has the labels of all.

@@ -71,6 +71,9 @@ func New(c Config) (*Gateway, error) {
 // Do performs one FHIR interaction for the actor. It returns after the ledger is durable; an
 // error is always an *Error and never tells more than the actor may know.
 func (g *Gateway) Do(ctx context.Context, a Actor, in Interaction) (Outcome, error) {
+	if outsideEmergency(a, in) {
+		return Outcome{}, g.refuseEmergency(ctx, a, in)
+	}
 	switch in.Code {
 	case Read, VRead:
 		return g.read(ctx, a, in)

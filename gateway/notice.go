@@ -231,6 +231,9 @@ func (g *Gateway) SubscriptionEvents(ctx context.Context, a Actor, q EventsAsked
 
 // subscriptionOwner finds who asks about subscriptions of its own party: whoever may read its records.
 func (g *Gateway) subscriptionOwner(ctx context.Context, v View, a Actor, code InteractionCode) (asked, error) {
+	if err := withoutEmergency(a); err != nil {
+		return asked{}, err
+	}
 	who, err := g.resolve(ctx, v, a)
 	if err != nil {
 		return asked{}, err

@@ -49,13 +49,9 @@ var operations = map[OperationName]operation{
 }
 
 // operate performs an operation. Those that change something are writes; all others look at one
-// snapshot, and their lines of the ledger are durable before the answer leaves. Emergency access has
-// no operations (DESIGN § 3, Emergency).
+// snapshot, and their lines of the ledger are durable before the answer leaves.
 func (g *Gateway) operate(ctx context.Context, a Actor, in Interaction) (Outcome, error) {
 	const op = "gateway.operate"
-	if a.Purpose == BreakTheGlass {
-		return Outcome{}, g.refuseOperation(ctx, a, in, "operation-emergency")
-	}
 	if in.Operation.Name == MetaAdd || in.Operation.Name == MetaDelete {
 		return g.changeMeta(ctx, a, in)
 	}
@@ -81,22 +77,6 @@ func (g *Gateway) operate(ctx context.Context, a Actor, in Interaction) (Outcome
 		}
 	}
 	return seen.out, seen.refusal
-}
-
-// refuseOperation makes the refusal durable before it is told.
-func (g *Gateway) refuseOperation(ctx context.Context, a Actor, in Interaction, code string) error {
-	who, _, err := g.writer(ctx, a)
-	if err != nil {
-		return err
-	}
-	entry, err := g.refusal(who, in, 0, Forbidden)
-	if err != nil {
-		return err
-	}
-	if err := g.record(ctx, []AuditEntry{entry}, nil); err != nil {
-		return err
-	}
-	return forbidden("gateway.operate", code)
 }
 
 // refusedAt is a refusal on a snapshot, with its line of the ledger.

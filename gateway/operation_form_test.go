@@ -220,6 +220,43 @@ func TestExtract(t *testing.T) {
 	}
 }
 
+// What is extracted of a shared response tells nothing of an answer that is not shared, not even by the
+// labels of another answer to the same question.
+func TestExtractHiddenLabels(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	// A form with rules: what stands in an answer does not take over the labels of that answer.
+	w.mustPost(at(bydel), strings.NewReplacer("Questionnaire/prove", "Questionnaire/alna-kartlegging", `"linkId":"2"`, `"linkId":"5.2"`).Replace(form))
+	theirs := w.patientOf(at(bydel), kari)
+	const label = `"extension":[{"url":"http://hl7.org/fhir/uv/security-label-ds4p/StructureDefinition/extension-inline-sec-label",
+		"valueCoding":{"system":"http://sluse.no/fhir/CodeSystem/informasjonskategori","code":"%s"}}],`
+	weight := func(code, value string) string {
+		return fmt.Sprintf(`{`+label+`"linkId":"5.2","answer":[{"valueDecimal":%s}]}`, code, value)
+	}
+	w.mustPost(at(bydel), consentOf(theirs, []string{"kartlegging", "somatisk", "plan"}, ous))
+	extract := func(a gateway.Actor, hidden ...string) string {
+		r := w.mustPost(at(bydel), fmt.Sprintf(`{"resourceType":"QuestionnaireResponse","status":"completed","questionnaire":"http://sluse.no/fhir/Questionnaire/alna-kartlegging|1.0.0",
+			"subject":{"reference":"%s"},"authored":"2026-10-20","item":[%s]}`, theirs, strings.Join(append(hidden, weight("somatisk", "71.50")), ",")))
+		r.Type = "QuestionnaireResponse"
+		out, err := w.operate(a, r, gateway.Operation{Name: gateway.Extract}, "")
+		must(t, err)
+		return bodyOf(out)
+	}
+	labels := func(bundle string) string {
+		return string(parse(t, w.entryWith(bundle, "71.50")).Root().Get("meta", "security").Raw())
+	}
+	want := labels(extract(at(ous)))
+	within := fmt.Sprintf(`{`+label+`"linkId":"4","answer":[{"valueString":"skjult","item":[%s]}]}`, "okonomi", weight("plan", "69"))
+	for hidden, code := range map[string]string{weight("okonomi", "70"): "okonomi", within: "plan"} { // beside it, and below a hidden one
+		if whole := extract(at(bydel), hidden); !strings.Contains(labels(whole), `"`+code+`"`) {
+			t.Errorf("the custodian's lacks the label %s: %s", code, whole)
+		}
+		if got := extract(at(ous), hidden); labels(got) != want {
+			t.Errorf("LEAK: the labels are %s, want %s", labels(got), want)
+		}
+	}
+}
+
 // entryWith gives the one resource of a Bundle that holds the text.
 func (w *world) entryWith(bundle, text string) string {
 	w.t.Helper()

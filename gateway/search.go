@@ -73,7 +73,7 @@ func (g *Gateway) asQuestion(who asked, in Interaction, rows *released) error {
 		if in.Target.Type != "" {
 			e.Type = in.Target.Type
 		}
-		if e.Entities[0].Custodian == who.party.ID {
+		if e.Entities[0].Custodian == who.party.ID && !in.Search.Subject.IsZero() { // else she would read of others in it
 			e.Query, told = in.Search.Canonical, true
 		}
 	}

@@ -7,8 +7,12 @@ import (
 	"github.com/sluse/sluse/gateway/fhir"
 )
 
-// write performs create, update, patch and delete of a party's own records.
+// write performs create, update, patch and delete of a party's own records. A refusal is durable before
+// it is told.
 func (g *Gateway) write(ctx context.Context, a Actor, in Interaction) (Outcome, error) {
+	if misplaced := chosenID(in); misplaced != nil {
+		return Outcome{}, misplaced
+	}
 	who, dir, err := g.writer(ctx, a)
 	if err != nil {
 		return Outcome{}, err
@@ -19,7 +23,7 @@ func (g *Gateway) write(ctx context.Context, a Actor, in Interaction) (Outcome, 
 	}
 	if in.When == nil && (in.Code == Create || in.Code == Update) {
 		if s.ready, err = g.prepare(ctx, who, dir, in); err != nil {
-			return Outcome{}, g.refuseContent(ctx, s, err)
+			return Outcome{}, g.refusedWrite(ctx, who, in, g.refuseContent(ctx, s, err))
 		}
 		if in.Code == Create && !s.ready.composite() && a.Attest.NIN.IsZero() {
 			return g.create(ctx, who, s.permit, s.ready)
@@ -32,9 +36,54 @@ func (g *Gateway) write(ctx context.Context, a Actor, in Interaction) (Outcome, 
 		return err
 	})
 	if err != nil {
-		return Outcome{}, err
+		return Outcome{}, g.refusedWrite(ctx, who, in, err)
 	}
 	return out, nil
+}
+
+// refusedWrite records a refusal for whose the record is, or because there is none, after the
+// transaction that it has undone, and gives it back. What cannot be recorded is not told.
+func (g *Gateway) refusedWrite(ctx context.Context, who asked, in Interaction, refusal error) error {
+	code := CodeOf(refusal)
+	if IsDirectory(in.Target.Type) || code != NotFound && code != Forbidden && code != Gone {
+		return refusal
+	}
+	var facts Facts
+	if in.Target.ID != "" {
+		err := g.Store.Snapshot(ctx, func(v View) (err error) {
+			facts, err = v.FactsOf(ctx, fhir.Reference{Type: in.Target.Type, ID: in.Target.ID})
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	entry, err := g.refusal(who, in, facts.Person, code)
+	if err != nil {
+		return err
+	}
+	if err := g.record(ctx, []AuditEntry{entry}, nil); err != nil {
+		return err
+	}
+	return refusal
+}
+
+// chosenID refuses a national number in an id that a client chooses: ids stand in addresses, in the
+// ledger and in logs.
+func chosenID(in Interaction) error {
+	if in.Code != Update {
+		return nil
+	}
+	id := in.Target.ID
+	if in.When != nil && in.Body != nil {
+		id = in.Body.ID()
+	}
+	if !fhir.ContainsNIN(string(id)) {
+		return nil
+	}
+	return Fault("gateway.write", Invalid, fhir.Issue{
+		Severity: "error", Type: "business-rule", Code: "nin.misplaced", Expression: string(in.Target.Type) + ".id",
+	})
 }
 
 // writer finds the party of who wants to write.

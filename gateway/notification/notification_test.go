@@ -2,6 +2,7 @@ package notification_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"runtime"
 	"slices"
@@ -230,6 +231,85 @@ func TestWithdrawal(t *testing.T) {
 	}
 	if full != 1 || named != 1 {
 		t.Fatalf("%+v", all)
+	}
+}
+
+// A token that is bound to one patient learns nothing of what the party was told about another.
+func TestBoundTokenAndWithdrawal(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	hers := w.patientOf(at(ous), kari)
+	own, other := w.patientOf(at(bydel), kari), w.patientOf(at(bydel), ola)
+	c := w.mustPost(at(ous), consentOf(hers, "active", nil, []string{"plan"}, bydel))
+	sub := w.subscribed(at(bydel), w.hook("samtykke-trukket", "id-only", ""))
+	w.mustPut(at(ous), withID(consentOf(hers, "inactive", nil, []string{"plan"}, bydel), c))
+	if got := w.one(); got.also[1] != own.String() {
+		t.Fatalf("%+v", got)
+	}
+	events := func(nin string) string {
+		n, err := gateway.NewNIN(nin)
+		must(t, err)
+		bound := at(bydel)
+		bound.Attest = gateway.Attest{NIN: n}
+		out, err := w.SubscriptionEvents(context.Background(), bound, gateway.EventsAsked{ID: sub.ID})
+		must(t, err)
+		return bodyOf(out)
+	}
+	body := events(ola)
+	for _, hidden := range []fhir.Reference{c, own, other} {
+		if strings.Contains(body, string(hidden.ID)) {
+			t.Errorf("LEAK: a token for another tells of %s: %s", hidden, body)
+		}
+	}
+	if body = events(kari); !strings.Contains(body, own.String()) || !strings.Contains(body, c.String()) {
+		t.Errorf("a token for her tells nothing: %s", body)
+	}
+}
+
+// The ledger names the version whose bytes left, which may be later than the event.
+func TestLedgerNamesWhatWasSent(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	hers := w.patientOf(at(ous), kari)
+	w.mustPost(at(ous), consentOf(hers, "active", nil, []string{"samarbeid", "plan"}, bydel))
+	w.subscribed(at(bydel), w.hook("plan-endret", "full-resource", ""))
+	w.subscribed(at(ous), w.hook("plan-endret", "id-only", ""))
+	first, err := w.do(at(ous), gateway.Create, plan(hers))
+	must(t, err)
+	p := fhir.Reference{Type: "CarePlan", ID: first.Location.ID}
+	second, err := w.do(at(ous), gateway.Update, withID(strings.Replace(plan(hers), "kanari-plan", "kanari-senere", 1), p))
+	must(t, err)
+	number := map[string]string{first.Version: "1", second.Version: "2"}
+	for _, got := range w.told() {
+		if body := got.resources[p.String()]; body != "" && !strings.Contains(body, "kanari-senere") {
+			t.Fatalf("not as it is now: %s", body)
+		}
+	}
+	var entry struct {
+		Entry []struct {
+			Resource struct {
+				Subtype []struct{ Code string }
+				Entity  []struct{ What struct{ Reference string } }
+			}
+		}
+	}
+	must(t, json.Unmarshal([]byte(w.ledger(at(ous))), &entry))
+	var versions []string // that each entry names
+	for _, e := range entry.Entry {
+		if len(e.Resource.Subtype) == 0 || e.Resource.Subtype[0].Code != "notify" {
+			continue
+		}
+		var named []string
+		for _, n := range e.Resource.Entity {
+			if _, v, ok := strings.Cut(n.What.Reference, p.String()+"/_history/"); ok {
+				named = append(named, number[v])
+			}
+		}
+		slices.Sort(named)
+		versions = append(versions, strings.Join(named, " "))
+	}
+	if slices.Sort(versions); !slices.Equal(versions, []string{"1 2", "2 2"}) {
+		t.Fatalf("the ledger names %v, want versions 1 and 2 of what was told, and 2 of what was sent, twice", versions)
 	}
 }
 

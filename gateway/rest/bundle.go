@@ -73,6 +73,20 @@ func newReply(kind, lang string) *reply {
 
 var errLarge = fault(gateway.TooCostly, "bundle.answer-too-large")
 
+// addDone puts in what is done and cannot be undone. Where there is no room, a write is answered without
+// its resource, so that nobody does it again; a read is refused.
+func (p *reply) addDone(ans answer, entry int) error {
+	err := p.add(ans, nil)
+	switch {
+	case !errors.Is(err, errLarge):
+		return err
+	case ans.location == "":
+		return p.add(answer{}, &gateway.EntryError{Entry: entry, Err: err})
+	}
+	ans.release = gateway.Release{}
+	return p.add(ans, nil)
+}
+
 // add puts in what one interaction answered, as the same interaction alone would (R4
 // bundle-definitions.html#Bundle.entry.response).
 func (p *reply) add(ans answer, err error) error {
@@ -144,10 +158,13 @@ func (a *api) batch(r *request, entries []*fhir.Value) (answer, error) {
 			}
 			err = &gateway.EntryError{Entry: i, Err: err}
 		}
-		if err := p.add(ans, err); err != nil {
-			if err := p.add(answer{}, &gateway.EntryError{Entry: i, Err: err}); err != nil {
-				return answer{}, err
-			}
+		if err == nil {
+			err = p.addDone(ans, i)
+		} else {
+			err = p.add(answer{}, err)
+		}
+		if err != nil {
+			return answer{}, err
 		}
 	}
 	return p.answer(), nil
@@ -188,7 +205,7 @@ func (a *api) transaction(r *request, entries []*fhir.Value) (answer, error) {
 	}
 	p := newReply("transaction-response", language(r.http.Header))
 	for i, out := range outs {
-		if err := p.add(plans[i].answer(out, a.Base), nil); err != nil {
+		if err := p.addDone(plans[i].answer(out, a.Base), i); err != nil {
 			return answer{}, err
 		}
 	}

@@ -220,3 +220,28 @@ func TestConditionalOverHTTP(t *testing.T) {
 	wantCode(t, h.as("bydel-sagene", "GET", plain, ""), http.StatusGone, "gone")
 	h.want(http.StatusNoContent, h.as("bydel-sagene", "DELETE", "/fhir/CarePlan?identifier=urn:x%7C1", ""))
 }
+
+// TestBundleAnswersWhatIsDone: when the answers are too many bytes together, what was written is still
+// answered as written, so that nobody writes it again; only the reading is refused.
+func TestBundleAnswersWhatIsDone(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	p := h.patient("bydel-sagene", synthetic)
+	long := strings.Replace(fmt.Sprintf(carePlan, p), `"title":"Plan"`, `"title":"`+strings.Repeat("Plan ", 300_000)+`x"`, 1)
+	plan := h.create("bydel-sagene", long)
+	for _, kind := range []string{"batch", "transaction"} {
+		var entries []string
+		for range 23 {
+			entries = append(entries, entry("GET", plan, ""))
+		}
+		entries = append(entries, entry("POST", "CarePlan", with(long)))
+		got := h.answers(h.as("bydel-sagene", "POST", "/fhir", bundleOf(kind, entries...), "Prefer: return=representation"))
+		last := got.Entry[len(got.Entry)-1]
+		if len(got.Entry) != len(entries) || !strings.HasPrefix(last.Response.Status, "201") || last.Response.Location == "" {
+			t.Errorf("%s: %d entries, the write is answered %q %q", kind, len(got.Entry), last.Response.Status, last.Response.Location)
+		}
+		if read := got.Entry[len(got.Entry)-2]; !strings.HasPrefix(read.Response.Status, "403") {
+			t.Errorf("%s: a reading without room is answered %q", kind, read.Response.Status)
+		}
+	}
+}

@@ -58,8 +58,8 @@ func exportsOf(t fhir.Type) []r4.CapabilityStatementRestResourceOperation {
 	}
 	return []r4.CapabilityStatementRestResourceOperation{{
 		Name: "export", Definition: exportDefinition + strings.ToLower(string(t)) + "-export",
-		Documentation: ptr(says + " Prefer: respond-async is required. A system without a person exports the party's own records only; " +
-			"there is no export in an emergency, for a patient, or by a token for one patient. Each line is decided when it is found and anew when it is " +
+		Documentation: ptr(says + " Prefer: respond-async is required. There is no export by a system " +
+			"without a person, in an emergency, for a patient, or by a token for one patient. Each line is decided when it is found and anew when it is " +
 			"fetched: a file holds what may be read then, so the manifest counts nothing."),
 	}}
 }

@@ -36,7 +36,7 @@ func (a *api) handle(t fhir.Type, proven bool, do performer) gin.HandlerFunc {
 		r.within = c.Param("kind")
 		ans, err := a.perform(r, do)
 		note(c, r, err)
-		mayPack(c, err == nil && ans.packs(t))
+		mayPack(c, err == nil && ans.packs())
 		a.respond(c, r, ans, err)
 	}
 }

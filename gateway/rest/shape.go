@@ -10,7 +10,6 @@ import (
 	"github.com/gin-gonic/gin"
 	"github.com/klauspost/compress/gzip"
 
-	"github.com/sluse/sluse/gateway"
 	"github.com/sluse/sluse/gateway/fhir"
 )
 
@@ -37,13 +36,13 @@ func mayPack(c *gin.Context, yes bool) {
 	}
 }
 
-// packs tells whether an answer may be packed: the CapabilityStatement, one resource, or a page of the
-// directory. How much an answer shrinks tells of what is alike in it. A page or Bundle of records puts
-// what several parties wrote, and what the request said, beside each other, so that who writes a
-// record could measure, on the wire, another's that stands next to it: those are never packed. One
-// resource has one author, and repeats nothing of the request.
-func (a answer) packs(t fhir.Type) bool {
-	return a.statement != nil || a.one || t != "" && gateway.IsDirectory(t)
+// packs tells whether an answer may be packed: the CapabilityStatement, or one resource. How much an
+// answer shrinks tells of what is alike in it. A page or Bundle puts what several parties wrote, and
+// what the request said, beside each other, so that who writes a record could measure, on the wire,
+// another's that stands next to it: those are never packed, those of the directory included, since
+// they may bring records along. One resource has one author, and repeats nothing of the request.
+func (a answer) packs() bool {
+	return a.statement != nil || a.one
 }
 
 func (s *shaper) packs() bool {

@@ -70,7 +70,7 @@ var texts = map[string]text{
 
 	// Operations.
 	"operation-unknown":             {"Sluse har ikke denne operasjonen her. Operasjoner her: {0}.", "Sluse has no such operation here. Operations here: {0}."},
-	"operation-emergency":           {"Nødtilgang gir ikke operasjoner.", "Emergency access has no operations."},
+	"emergency-limited":             {"Nødtilgang gir oppslag og søk om den ene pasienten som tokenet gjelder, med begrunnelse, og ikke noe annet.", "Emergency access reads, and searches by the one patient that the token is bound to, with a reason, and nothing else."},
 	"operation-patient-only":        {"Uten id er denne operasjonen for pasienten selv. Oppgi Patient/id.", "Without an id this operation is for the patient herself. Name Patient/id."},
 	"operation.parameters":          {"Operasjonen tar imot en Parameters-ressurs.", "The operation takes a Parameters resource."},
 	"operation.parameter-unknown":   {"Parameteret er ukjent for denne operasjonen. OperationDefinition viser hvilke som finnes.", "The parameter is not known for this operation. The OperationDefinition tells which there are."},
@@ -159,7 +159,7 @@ var texts = map[string]text{
 
 	// National identifiers.
 	"nin.url":       {"Fødselsnummer og D-nummer kan ikke stå i en adresse. Søk med POST [base]/Patient/_search og identifier i innholdet, eller patient:identifier for andre typer.", "A national identity number must not stand in a URL. Search by POST [base]/Patient/_search with identifier in the body, or patient:identifier for other types."},
-	"nin.misplaced": {"Fødselsnummer og D-nummer kan bare stå i identifier ved søk på Patient og i patient:identifier ved søk på andre typer.", "A national identity number may stand only in identifier when searching Patient and in patient:identifier when searching other types."},
+	"nin.misplaced": {"Et fødselsnummer eller D-nummer kan bare stå i identifier, og i søk som patient:identifier eller Patient identifier, i skjemadata. En id kan ikke holde det.", "A national identity number may stand in identifier only, and in a search as patient:identifier or Patient identifier, in form data. An id cannot hold it."},
 	"nin.invalid":   {"Verdien er ikke et gyldig fødselsnummer eller D-nummer.", "The value is not a valid national identity number."},
 
 	// Search.
