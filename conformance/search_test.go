@@ -48,11 +48,14 @@ func (s *server) offered() map[string][]offer {
 	return list
 }
 
-// seeded prints the seed of a random test; SLUSE_SEED repeats a run.
+// seeded prints the seed of a random test. It is the same in every run, so that a change and not chance
+// turns the suite red; SLUSE_SEED=n takes another, SLUSE_SEED=new one of this moment.
 func seeded(t testing.TB) *rand.Rand {
-	seed := uint64(time.Now().UnixNano())
+	seed := uint64(2)
 	if n, err := strconv.ParseUint(os.Getenv("SLUSE_SEED"), 10, 64); err == nil {
 		seed = n
+	} else if os.Getenv("SLUSE_SEED") == "new" {
+		seed = uint64(time.Now().UnixNano())
 	}
 	t.Logf("seed %d: SLUSE_SEED=%[1]d repeats the run", seed)
 	return rand.New(rand.NewPCG(seed, 3))
