@@ -61,6 +61,12 @@ func (r Reference) IsZero() bool { return r.Type == "" && r.ID == "" && r.Versio
 // extensions included, in source order. Elements that the tables do not know are passed over;
 // Validate refuses them.
 func (r *Resource) References() []*Value {
+	return r.elements(func(_ *structure, s *slot, v *Value) bool { return v.kind == Object && s.reference })
+}
+
+// elements lists the values that is accepts, told the structure and the slot that each stands in, in
+// source order.
+func (r *Resource) elements(is func(holder *structure, s *slot, v *Value) bool) []*Value {
 	var found []*Value
 	known := tables().structures
 	var walk func(v *Value, s *structure)
@@ -82,16 +88,15 @@ func (r *Resource) References() []*Value {
 			}
 			values := []*Value{m.Value}
 			if m.Value.kind == Array {
-				values = m.Value.Items()
+				values = m.Value.items
 			}
 			for _, one := range values {
-				if one.Kind() != Object {
-					continue
-				}
-				if at.reference {
+				if is(s, at, one) {
 					found = append(found, one)
 				}
-				walk(one, at.typ)
+				if one.kind == Object {
+					walk(one, at.typ)
+				}
 			}
 		}
 	}
