@@ -30,7 +30,8 @@ import (
 // Gateway performs interactions and exchanges messages. It is the only way in.
 type Gateway struct {
 	Config
-	outlines *outlines
+	outlines  *outlines
+	standings *recent[standingKey, Standing] // what decisions stood on lately
 }
 
 // Config wires a Gateway. Every field but Notices, Exports and Log is required.
@@ -65,7 +66,7 @@ func New(c Config) (*Gateway, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Gateway{Config: c, outlines: newOutlines()}, nil
+	return &Gateway{Config: c, outlines: newOutlines(), standings: newRecent[standingKey, Standing](maxStandings)}, nil
 }
 
 // Do performs one FHIR interaction for the actor. It returns after the ledger is durable; an
@@ -106,6 +107,7 @@ type Store interface {
 	Create(ctx context.Context, p Permit, d Draft, e AuditEntry) (Record, error)
 	// Record makes the entries durable; many callers share one commit.
 	Record(ctx context.Context, entries []AuditEntry, fetched []FetchedVersion) error
+	StandingReader
 }
 
 // FetchedVersion tells that a party has a version in its journal by message, and which labels

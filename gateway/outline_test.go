@@ -80,9 +80,9 @@ func TestOutlinesAreBounded(t *testing.T) {
 	}
 	sum := 0
 	for _, at := range p.outlines.kept {
-		sum += p.outlines.drawn(at).outline.Size()
+		sum += drawn[fhir.Reference, outlined](at).value.outline.Size()
 	}
-	if sum != p.outlines.size || sum > maxOutlined || sum < maxOutlined/2 {
-		t.Errorf("%d values are kept and %d counted; at most %d may be", sum, p.outlines.size, maxOutlined)
+	if sum != p.outlines.sum || sum > maxOutlined || sum < maxOutlined/2 {
+		t.Errorf("%d values are kept and %d counted; at most %d may be", sum, p.outlines.sum, maxOutlined)
 	}
 }

@@ -19,38 +19,44 @@ type asked struct {
 const nobody PersonID = -1
 
 func (g *Gateway) resolve(ctx context.Context, v View, a Actor) (asked, error) {
-	const op = "gateway.resolve"
 	dir, err := v.Directory(ctx)
 	if err != nil {
-		return asked{}, Failed(op, Unavailable, err)
+		return asked{}, Failed("gateway.resolve", Unavailable, err)
 	}
+	return asking(dir, a, func(n NIN) (PersonID, error) { return g.personOf(ctx, v, a.Party, n) })
+}
+
+func (g *Gateway) personOf(ctx context.Context, v View, party HERID, n NIN) (PersonID, error) {
+	f, _, err := v.FactsAbout(ctx, party, Subject{NIN: n})
+	return orNobody(f.Person), err
+}
+
+// asking is the actor as the directory tells it. person tells who has a national number.
+func asking(dir Directory, a Actor, person func(NIN) (PersonID, error)) (who asked, err error) {
 	party, ok := dir.Party(a.Party)
 	if a.Kind == Nobody || (!ok && a.Kind != Operator) {
-		return asked{}, forbidden(op, "actor-unknown")
+		return asked{}, forbidden("gateway.resolve", "actor-unknown")
 	}
-	who := asked{Actor: a, party: party}
+	who = asked{Actor: a, party: party}
 	if a.Kind == Patient {
-		if who.own, err = g.personOf(ctx, v, party.ID, a.Self); err != nil {
+		if who.own, err = person(a.Self); err != nil {
 			return asked{}, err
 		}
 	}
 	if !a.Attest.NIN.IsZero() {
-		if who.attested, err = g.personOf(ctx, v, party.ID, a.Attest.NIN); err != nil {
+		if who.attested, err = person(a.Attest.NIN); err != nil {
 			return asked{}, err
 		}
 	}
 	return who, nil
 }
 
-func (g *Gateway) personOf(ctx context.Context, v View, party HERID, n NIN) (PersonID, error) {
-	f, _, err := v.FactsAbout(ctx, party, Subject{NIN: n})
-	if err != nil {
-		return 0, err
+// orNobody is the person, or nobody when there is none.
+func orNobody(p PersonID) PersonID {
+	if p == 0 {
+		return nobody
 	}
-	if f.Person == 0 {
-		return nobody, nil
-	}
-	return f.Person, nil
+	return p
 }
 
 // permit asks the Decider and wraps the answer. A denial is a permit that reaches nothing, so

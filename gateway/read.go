@@ -9,11 +9,13 @@ import (
 // read performs read and vread: snapshot → facts → decision → permit → row → re-check → ledger →
 // release. What is hidden and what is not there take the same way and get the same answer.
 func (g *Gateway) read(ctx context.Context, a Actor, in Interaction) (Outcome, error) {
-	var seen looked
-	err := g.Store.Snapshot(ctx, func(v View) (err error) {
-		seen, err = g.readBy(ctx, v, a, in, readOne)
-		return err
-	})
+	seen, ok, err := g.readStanding(ctx, a, in)
+	if err == nil && !ok {
+		err = g.Store.Snapshot(ctx, func(v View) (err error) {
+			seen, err = g.readAt(ctx, v, a, in)
+			return err
+		})
+	}
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -27,24 +29,25 @@ func (g *Gateway) read(ctx context.Context, a Actor, in Interaction) (Outcome, e
 
 // readAt reads one record or one version of it on a snapshot on which more may be read.
 func (g *Gateway) readAt(ctx context.Context, v View, a Actor, in Interaction) (looked, error) {
-	return g.readBy(ctx, v, a, in, func(ctx context.Context, v View, p Permit, in Interaction) (Record, error) {
-		return v.Read(ctx, p, in.Target)
-	})
-}
-
-// readBy decides, reads the row in the way given, and checks it anew.
-func (g *Gateway) readBy(ctx context.Context, v View, a Actor, in Interaction, row func(context.Context, View, Permit, Interaction) (Record, error)) (looked, error) {
-	const op = "gateway.read"
 	who, p, facts, err := g.permitted(ctx, v, a, in)
 	if err != nil {
 		return looked{}, err
 	}
-	r, err := row(ctx, v, p, in)
+	r, err := v.Read(ctx, p, in.Target)
+	if err == nil && in.Code == VRead {
+		if err = p.checked(r); err == nil {
+			err = g.past(ctx, v, p, r)
+		}
+	}
+	return g.answerRead(who, p, in, facts.Person, r, err)
+}
+
+// answerRead checks anew the row that was found, or the error instead of one, and makes of it what leaves and what the
+// ledger keeps.
+func (g *Gateway) answerRead(who asked, p Permit, in Interaction, person PersonID, r Record, err error) (looked, error) {
+	const op = "gateway.read"
 	if err == nil {
 		err = p.checked(r)
-	}
-	if err == nil && in.Code == VRead {
-		err = g.past(ctx, v, p, r)
 	}
 	if err == nil && r.Deleted {
 		err = Fault(op, Gone, fhir.Issue{Severity: "error", Type: "deleted", Code: "gone"})
@@ -62,7 +65,7 @@ func (g *Gateway) readBy(ctx context.Context, v View, a Actor, in Interaction, r
 	}
 	var entry AuditEntry
 	if seen.refusal != nil {
-		entry, err = g.refusal(who, in, facts.Person, CodeOf(seen.refusal))
+		entry, err = g.refusal(who, in, person, CodeOf(seen.refusal))
 	} else {
 		seen.out, entry, err = g.releaseOne(who, p, in, r)
 		if f, ok := p.fetched(r); ok {
@@ -71,21 +74,6 @@ func (g *Gateway) readBy(ctx context.Context, v View, a Actor, in Interaction, r
 	}
 	seen.entries = []AuditEntry{entry}
 	return seen, err
-}
-
-// LastReader is a View that can end its snapshot with the answer to a Read: nothing may be read on it
-// afterwards, and every later statement is an error.
-type LastReader interface {
-	ReadLast(ctx context.Context, p Permit, r fhir.Reference) (Record, error)
-}
-
-// readOne reads the record named. For a read nothing follows on the snapshot; for a vread the current
-// version does.
-func readOne(ctx context.Context, v View, p Permit, in Interaction) (Record, error) {
-	if l, ok := v.(LastReader); ok && in.Code == Read {
-		return l.ReadLast(ctx, p, in.Target)
-	}
-	return v.Read(ctx, p, in.Target)
 }
 
 // past refuses a version that must not leave now. Its current version may be out of reach only for

@@ -128,18 +128,7 @@ func BenchmarkRead(b *testing.B) {
 	s, persons, records := benchStore(b, 50, 40)
 	measure(b, func(i int) {
 		n := (i + 50) % len(records)
-		if err := s.Snapshot(s.ctx, func(gv gateway.View) error {
-			v := gv.(*view)
-			if _, err := v.FactsOf(s.ctx, records[n]); err != nil {
-				return err
-			}
-			if _, err := v.Directory(s.ctx); err != nil {
-				return err
-			}
-			v.final = true
-			_, err := v.read(s.ctx, crossing(persons[n/40]), records[n])
-			return err
-		}); err != nil {
+		if _, _, err := s.readStanding(s.ctx, crossing(persons[n/40]), records[n], gateway.NIN{}); err != nil {
 			b.Fatal(err)
 		}
 	})

@@ -29,3 +29,40 @@ func TestFewTermsAreWrittenOut(t *testing.T) {
 		}
 	}
 }
+
+// TestUndatedIsOutside sees a record without date outside a permit's period that only ends, and inside such a
+// period of a deny, where the terms are written out and where they are a table.
+func TestUndatedIsOutside(t *testing.T) {
+	b := newBench(t)
+	p := b.patient("100", "100-kari", kari)
+	b.make(b.draft("100", ref("CarePlan", "100-plan"), "100-kari", gateway.Plan))
+	term := func(effect gateway.Effect, high bool) gateway.Term {
+		out := permitting(gateway.Plan).Terms[0]
+		out.Effect = effect
+		if high {
+			out.High = start
+		}
+		return out
+	}
+	for name, c := range map[string]struct {
+		terms []gateway.Term
+		out   bool
+	}{
+		"any date":                    {[]gateway.Term{term(gateway.Allow, false)}, true},
+		"until a date":                {[]gateway.Term{term(gateway.Allow, true)}, false},
+		"any date, less until a date": {[]gateway.Term{term(gateway.Allow, false), term(gateway.Deny, true)}, false},
+	} {
+		for _, more := range []int{0, fewTerms} {
+			scope := permitting(gateway.Plan)
+			scope.Person, scope.Terms = p.Person, c.terms
+			for n := range more { // so many that they become a table
+				scope.Terms = append(scope.Terms, c.terms[0])
+				scope.Terms[len(scope.Terms)-1].Custodians = gateway.Only(gateway.HERID(rune('1' + n)))
+			}
+			_, _, err := b.readStanding(b.ctx, scope, ref("CarePlan", "100-plan"), gateway.NIN{})
+			if got := err == nil; got != c.out {
+				t.Errorf("%s, %d terms: released %v: %v", name, len(scope.Terms), got, err)
+			}
+		}
+	}
+}

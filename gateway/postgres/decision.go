@@ -12,23 +12,26 @@ import (
 // Facts come with the revision of the directory, so that the first statement of a snapshot brings
 // both. Each statement gives one row, whatever there is.
 const (
-	factsOfSQL = `select coalesce(r.person, 0), coalesce(e.epoch, 0), coalesce(e.grants, ''), d.revision
+	factsOfSQL = `select coalesce(r.person, 0), coalesce(e.epoch, 0), coalesce(e.grants, ''), d.revision, coalesce(b.person, 0)
 from directory d
 left join resource r on r.type = $1 and r.id = $2
-left join epoch e on e.person = r.person`
+left join epoch e on e.person = r.person
+left join person b on b.nin = $3::bytea`
 
 	// The person of a Binary is that of the record named as its securityContext.
-	factsOfBinarySQL = `select coalesce(x.person, 0), coalesce(e.epoch, 0), coalesce(e.grants, ''), d.revision
+	factsOfBinarySQL = `select coalesce(x.person, 0), coalesce(e.epoch, 0), coalesce(e.grants, ''), d.revision, coalesce(b.person, 0)
 from directory d
 left join resource r on r.type = $1 and r.id = $2
-left join resource x on x.type = r.context_type and x.id = r.context_id and x.custodian = r.custodian and not x.deleted and x.type <> 'Binary'
-left join epoch e on e.person = x.person`
+left join resource x on x.type = r.context_type and x.id = r.context_id and x.custodian || '' = r.custodian and not x.deleted and x.type <> 'Binary'
+left join epoch e on e.person = x.person
+left join person b on b.nin = $3::bytea`
 
 	// The person of an AuditEvent is that of the access.
-	factsOfEventSQL = `select coalesce(l.person, 0), coalesce(e.epoch, 0), coalesce(e.grants, ''), d.revision
+	factsOfEventSQL = `select coalesce(l.person, 0), coalesce(e.epoch, 0), coalesce(e.grants, ''), d.revision, coalesce(b.person, 0)
 from directory d
 left join ledger l on $1::text = 'AuditEvent' and l.id = $2
-left join epoch e on e.person = l.person`
+left join epoch e on e.person = l.person
+left join person b on b.nin = $3::bytea`
 
 	factsAboutSQL = `select coalesce(f.person, 0), coalesce(e.epoch, 0), coalesce(e.grants, ''), coalesce(f.own, false)
 from (select 1) one
@@ -50,6 +53,16 @@ left join epoch e on e.person = f.person`
 // FactsOf resolves a record to its person, and that person to epoch and grants.
 func (v *view) FactsOf(ctx context.Context, record fhir.Reference) (gateway.Facts, error) {
 	const op = "postgres.factsof"
+	s, err := v.store.standing(ctx, v.tx, record, gateway.NIN{})
+	if err != nil {
+		return gateway.Facts{}, failure(op, err)
+	}
+	v.sees(s.Revision)
+	return s.Facts, v.hold(ctx, op, s.Facts.Person)
+}
+
+// standing asks the one statement about a record of whatever type.
+func (s *Store) standing(ctx context.Context, q querier, record fhir.Reference, bound gateway.NIN) (now gateway.Standing, err error) {
 	sql := factsOfSQL
 	switch record.Type {
 	case "AuditEvent":
@@ -57,16 +70,9 @@ func (v *view) FactsOf(ctx context.Context, record fhir.Reference) (gateway.Fact
 	case "Binary":
 		sql = factsOfBinarySQL
 	}
-	var (
-		f        gateway.Facts
-		revision int64
-	)
-	err := v.tx.QueryRow(ctx, sql, string(record.Type), string(record.ID)).Scan(&f.Person, &f.Epoch, &f.Grants, &revision)
-	if err != nil {
-		return gateway.Facts{}, failure(op, err)
-	}
-	v.sees(revision)
-	return f, v.hold(ctx, op, f.Person)
+	err = q.QueryRow(ctx, sql, string(record.Type), string(record.ID), s.keys.nin(bound)).
+		Scan(&now.Facts.Person, &now.Facts.Epoch, &now.Facts.Grants, &now.Revision, &now.Bound)
+	return now, err
 }
 
 // FactsAbout resolves a patient named by a Patient reference or by national number.

@@ -113,7 +113,7 @@ values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0, 0, $13, $14) retur
 
 	putMembersSQL = `insert into export_person (export, person)
 select distinct $1::bigint, r.person from unnest($3::text[]) as m(id)
-join resource r on r.type = 'Patient' and r.id = m.id and r.custodian = $2 and not r.deleted and r.person is not null`
+join resource r on r.type = 'Patient' and r.id = m.id and r.custodian || '' = $2 and not r.deleted and r.person is not null`
 
 	enrolSQL = `insert into export_person (export, person)
 select distinct $1::bigint, r.person from resource r

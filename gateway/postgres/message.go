@@ -165,7 +165,7 @@ update resource set
       select array_agg(case when w.party = $4 then w.mask | $5 else w.mask end order by w.place)
       from unnest(sent_to, sent_mask) with ordinality w (party, mask, place))
     else array_append(sent_mask, $5) end
-where type = $2 and id = $3 and custodian = $1 and not deleted`
+where type = $2 and id = $3 and custodian || '' = $1 and not deleted`
 
 // Share adds a receiver to those that the current version of an own record was sent to.
 func (t *Tx) Share(ctx context.Context, custodian gateway.HERID, r fhir.Reference, to gateway.Sent) error {

@@ -9,7 +9,7 @@ import (
 
 const (
 	patientSQL = `select r.person, p.nin from resource r join person p on p.person = r.person
-where r.type = 'Patient' and r.id = $1 and r.custodian = $2 and r.version = $3 for update of r`
+where r.type = 'Patient' and r.id = $1 and r.custodian || '' = $2 and r.version = $3 for update of r`
 
 	personSQL = `insert into person (nin) values ($1::bytea)
 on conflict (nin) do update set nin = excluded.nin returning person`

@@ -2,24 +2,20 @@ package postgres
 
 import (
 	"context"
-	"errors"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// reading is the read-only transaction of one snapshot. It begins with its first statement and may
-// end with its last one, so that neither costs a round trip of its own.
+// reading is the read-only transaction of one snapshot. It begins with its first statement, so
+// that the beginning costs no round trip of its own.
 type reading struct {
 	conn     *pgxpool.Conn
 	revision int64 // of the directory in this snapshot
 	begun    bool
-	ended    bool
 }
 
 var _ querier = (*reading)(nil)
-
-var errEnded = errors.New("the snapshot has ended")
 
 const (
 	beginSnapshotSQL = `begin isolation level repeatable read read only`
@@ -29,9 +25,6 @@ const (
 
 // with begins the snapshot, unless it has begun, and runs what queue adds to the batch.
 func (r *reading) with(ctx context.Context, queue func(*pgx.Batch)) error {
-	if r.ended {
-		return errEnded
-	}
 	var b pgx.Batch
 	if !r.begun {
 		b.Queue(beginSnapshotSQL)
@@ -60,22 +53,8 @@ func (r *reading) timed(ctx context.Context, sql string, args []any, read func(p
 	})
 }
 
-// last runs the one statement after which nothing is read on this snapshot, and ends it with the
-// answer.
-func (r *reading) last(ctx context.Context, sql string, args []any, read func(pgx.Rows) error) error {
-	err := r.with(ctx, func(b *pgx.Batch) {
-		b.Queue(sql, args...).Query(read)
-		b.Queue(rollbackSQL)
-	})
-	r.ended = true
-	return err
-}
-
 // Query runs a statement on the snapshot.
 func (r *reading) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
-	if r.ended {
-		return nil, errEnded
-	}
 	if !r.begun {
 		if err := r.begin(ctx); err != nil {
 			return nil, err
@@ -87,7 +66,7 @@ func (r *reading) Query(ctx context.Context, sql string, args ...any) (pgx.Rows,
 // QueryRow runs a statement that gives one row on the snapshot; the first of all in one round trip
 // with what begins it.
 func (r *reading) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
-	if r.begun && !r.ended {
+	if r.begun {
 		return r.conn.QueryRow(ctx, sql, args...)
 	}
 	return deferredRow(func(dest []any) error {

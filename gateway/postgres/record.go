@@ -33,12 +33,18 @@ func scanRecord(op string, t fhir.Type, row pgx.CollectableRow, more ...any) (ga
 		sentMask        []int64
 		labels, added   int64
 		fetched, covers int64
+		// plain types: to scan into one of ours costs the driver a look by reflection each time
+		person                 int64
+		id, custodian, method  string
+		contextType, contextID string
 	)
-	err := row.Scan(append([]any{&r.Key, &r.Reference.ID, &r.Reference.Version, &r.Custodian, &r.Person, &low, &high, &labels, &added,
-		&parts, &sentTo, &sentMask, &fetched, &updated, &r.Deleted, &r.Method, &covers, &r.Context.Type, &r.Context.ID, &body}, more...)...)
+	err := row.Scan(append([]any{&r.Key, &id, &r.Reference.Version, &custodian, &person, &low, &high, &labels, &added,
+		&parts, &sentTo, &sentMask, &fetched, &updated, &r.Deleted, &method, &covers, &contextType, &contextID, &body}, more...)...)
 	if err != nil {
 		return gateway.Record{}, failure(op, err)
 	}
+	r.Reference.ID, r.Custodian, r.Person = fhir.ID(id), gateway.HERID(custodian), gateway.PersonID(person)
+	r.Method, r.Context = gateway.InteractionCode(method), fhir.Reference{Type: fhir.Type(contextType), ID: fhir.ID(contextID)}
 	r.Low, r.High, r.Updated = plain(low), plain(high), plain(updated)
 	r.Labels, r.Added = gateway.Labels(labels), gateway.Labels(added)      //nolint:gosec // written from Labels
 	r.Fetched, r.Covered = gateway.Labels(fetched), gateway.Labels(covers) //nolint:gosec // written from Labels
@@ -54,15 +60,11 @@ func (v *view) records(ctx context.Context, op string, t fhir.Type, sql string, 
 	return collected(ctx, v, op, sql, args, func(row pgx.CollectableRow) (gateway.Record, error) { return scanRecord(op, t, row) })
 }
 
-// collected reads the rows of one statement, which may be the last of its snapshot.
+// collected reads the rows of one statement.
 func collected[T any](ctx context.Context, v *view, op, sql string, args []any, scan pgx.RowToFunc[T]) (list []T, err error) {
 	collect := func(rows pgx.Rows) (err error) {
 		list, err = pgx.CollectRows(rows, scan)
 		return err
-	}
-	if v.final {
-		err = v.reading.last(ctx, sql, args, collect)
-		return list, failure(op, err)
 	}
 	if r, ok := v.tx.(*reading); ok && v.timed {
 		err = r.timed(ctx, sql, args, collect)
@@ -100,20 +102,12 @@ func sourceAs(t fhir.Type, r string) string {
     b.version, b.custodian, b.method, x.sent_to, x.sent_mask, b.date_params, b.parts, b.tok, b.mark, b.present, b.self, b.body,
     x.type as context_type, x.id as context_id
   from resource b
-  left join resource x on x.type = b.context_type and x.id = b.context_id and x.custodian = b.custodian and not x.deleted and x.type <> 'Binary'
+  left join resource x on x.type = b.context_type and x.id = b.context_id and x.custodian || '' = b.custodian and not x.deleted and x.type <> 'Binary'
   where b.type = 'Binary') ` + r
 }
 
-var _ gateway.LastReader = (*view)(nil)
-
 // Read gives the current version, deleted ones included, or the version named.
 func (v *view) Read(ctx context.Context, p gateway.Permit, r fhir.Reference) (gateway.Record, error) {
-	return v.read(ctx, p.Scope(), r)
-}
-
-// ReadLast is Read as the last statement of the snapshot.
-func (v *view) ReadLast(ctx context.Context, p gateway.Permit, r fhir.Reference) (gateway.Record, error) {
-	v.final = v.reading != nil
 	return v.read(ctx, p.Scope(), r)
 }
 
@@ -124,6 +118,7 @@ func (v *view) read(ctx context.Context, scope gateway.Scope, r fhir.Reference) 
 	}
 	var args arguments
 	s := newScoped(scope, r.Type, &args)
+	s.named = true
 	kind, id := args.bind(string(r.Type)), args.bind(string(r.ID))
 	if r.Version != "" {
 		list, err := v.records(ctx, op, r.Type, s.versionsSQL(kind, id, "v.version = "+args.bind(r.Version), "1"), args.values)
@@ -178,6 +173,7 @@ func (t *Tx) lock(ctx context.Context, scope gateway.Scope, r fhir.Reference) (g
 	const op = "postgres.lock"
 	var args arguments
 	s := newScoped(scope, r.Type, &args)
+	s.named = true
 	sql := `select ` + recordSQL("r", "rid", "0::bigint", allLabels) + `
 from resource r
 where r.type = ` + args.bind(string(r.Type)) + ` and r.id = ` + args.bind(string(r.ID)) + `
@@ -219,7 +215,7 @@ func (t *Tx) Team(ctx context.Context, r fhir.Reference) (body []byte, custodian
 const pointedSQL = `select count(r.rid), coalesce(bit_or(r.labels), 0), coalesce(min(coalesce(r.person, 0)), 0),
   coalesce(max(coalesce(r.person, 0)), 0)
 from unnest($2::text[], $3::text[]) as p(type, id)
-join resource r on r.type = p.type and r.id = p.id and r.custodian = $1 and not r.deleted`
+join resource r on r.type = p.type and r.id = p.id and r.custodian || '' = $1 and not r.deleted`
 
 // Pointed gives the union of the labels of own records.
 func (v *view) Pointed(ctx context.Context, custodian gateway.HERID, refs []fhir.Reference) (gateway.Labels, gateway.PersonID, bool, error) {

@@ -85,6 +85,12 @@ func (b *bench) answers(scope gateway.Scope, r gateway.Record, named bool) (rele
 			if err := add("read", []gateway.Record{current}, err); err != nil {
 				return err
 			}
+			if bare.Type != "Consent" { // a named person's way to all but these
+				standing, _, err := b.readStanding(b.ctx, scope, bare, gateway.NIN{})
+				if err := add("read as it stands", []gateway.Record{standing}, err); err != nil {
+					return err
+				}
+			}
 			version, err := v.read(b.ctx, scope, r.Reference)
 			if err := add("vread", []gateway.Record{version}, err); err != nil {
 				return err

@@ -27,7 +27,6 @@ type view struct {
 	store    *Store
 	reading  *reading // nil in a Tx
 	timed    bool     // a search: its statements may take so long only
-	final    bool     // what is asked next is the last of the snapshot
 	writes   bool     // a Tx: what a decision rests on is locked against change until it ends
 	alone    bool     // nobody else writes resources until it ends
 	revision int64    // of the directory in this snapshot; zero: not asked yet

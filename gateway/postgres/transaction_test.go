@@ -390,49 +390,6 @@ func TestLostAnswerIsNotSuccess(t *testing.T) {
 	}
 }
 
-// What is read last ends its snapshot in the same round trip, and nothing is read after it.
-func TestLastReadEndsTheSnapshot(t *testing.T) {
-	seen := &statements{}
-	b := newBench(t)
-	other := b.Store
-	b.Store = openWith(t, func(c *Config) { c.Tracer, c.MaxConns = seen, 1 })
-	p := b.patient("100", "100-kari", kari)
-	plan := b.make(b.draft("100", ref("CarePlan", "100-plan"), "100-kari", gateway.Plan))
-	seen.take()
-	b.see(func(v *view) error {
-		f, err := v.FactsOf(b.ctx, plan.Reference)
-		if err != nil || f.Person != p.Person {
-			t.Fatalf("%+v, %v", f, err)
-		}
-		if _, err := v.Directory(b.ctx); err != nil {
-			return err
-		}
-		// an update in between is not seen
-		if _, err := other.pool.Exec(b.ctx, `update resource set labels = 0 where id = '100-plan'`); err != nil {
-			t.Fatal(err)
-		}
-		v.final = true
-		r, err := v.read(b.ctx, permitting(gateway.Plan), ref("CarePlan", "100-plan"))
-		if err != nil || r.Labels != gateway.Plan || len(r.Body) == 0 {
-			t.Errorf("%+v, %v", r, err)
-		}
-		_, err = v.FactsOf(b.ctx, plan.Reference)
-		b.wants(err, gateway.Unavailable)
-		_, err = v.read(b.ctx, permitting(gateway.Plan), ref("CarePlan", "100-plan"))
-		b.wants(err, gateway.Unavailable)
-		_, err = v.history(b.ctx, permitting(gateway.Plan), ref("CarePlan", "100-plan"), gateway.Window{}, 1, gateway.Cursor{})
-		b.wants(err, gateway.Unavailable)
-		return nil
-	})
-	sent := strings.Join(seen.take(), ";")
-	if n := strings.Count(sent, "begin"); n != 1 || strings.Count(sent, "rollback") != 1 {
-		t.Errorf("not one transaction: %s", sent)
-	}
-	if _, err := b.Directory(b.ctx); err != nil { // the one connection is free again
-		t.Error(err)
-	}
-}
-
 // Behind a pooler nothing may rest on the connection: the same work goes through the mode that
 // prepares nothing, with one connection for all.
 func TestWithoutSessionState(t *testing.T) {

@@ -77,10 +77,10 @@ adopted as (update resource r set person = who.person from who
   where r.custodian = ` + custodian + ` and r.subject = ` + a.bind(string(p.Reference.ID)) + ` and r.person is null)`
 	case p.Reference.Type == binaryType && p.Context.Type != "" && p.Context.Type != binaryType:
 		return `who as (select (select x.person from resource x where x.type = ` + a.bind(string(p.Context.Type)) +
-			` and x.id = ` + a.bind(string(p.Context.ID)) + ` and x.custodian = ` + custodian + ` and not x.deleted` + lock + `) as person)`
+			` and x.id = ` + a.bind(string(p.Context.ID)) + ` and ` + keptBySQL("x", custodian) + ` and not x.deleted` + lock + `) as person)`
 	case p.Subject.Type == "Patient" && !gateway.IsDirectory(p.Reference.Type):
 		return `who as (select (select x.person from resource x where x.type = 'Patient' and x.id = ` + a.bind(string(p.Subject.ID)) +
-			` and x.custodian = ` + custodian + ` and not x.deleted` + lock + `) as person)`
+			` and ` + keptBySQL("x", custodian) + ` and not x.deleted` + lock + `) as person)`
 	default:
 		return `who as (select null::bigint as person)`
 	}
@@ -262,7 +262,7 @@ const historyColumns = `rid, vkey, person, labels, added, low, high, updated, de
 // oldSQL takes the current row if it is the one expected, and keeps it in the history. Who keeps
 // the directory keeps others' entries too.
 func oldSQL(draft *prepared, custodian string, a *arguments) string {
-	owner := `(r.custodian = ` + custodian + ` or ` + a.bind(draft.keeper) + `::bool)`
+	owner := `(` + keptBySQL("r", custodian) + ` or ` + a.bind(draft.keeper) + `::bool)`
 	return `old as (select r.* from resource r where r.type = ` + a.bind(string(draft.Reference.Type)) +
 		` and r.id = ` + a.bind(string(draft.Reference.ID)) + ` and r.version = ` + a.bind(draft.Previous) + ` and ` + owner + ` for update),
 kept as (insert into history (` + historyColumns + `) select ` + historyColumns + ` from old),
