@@ -53,8 +53,10 @@ func (v *evaluator) holds(r map[string]any, name, value string) bool {
 		})
 	}
 	if name == "_list" {
-		list := v.named["List/"+value]
-		return list != nil && slices.Contains(v.targets(list, "item"), key(r))
+		return slices.ContainsFunc(strings.Split(value, ","), func(id string) bool {
+			list := v.named["List/"+strings.TrimPrefix(id, "List/")]
+			return list != nil && slices.Contains(v.targets(list, "item"), key(r))
+		})
 	}
 	head, rest, chained := strings.Cut(name, ".")
 	code, modifier, _ := strings.Cut(head, ":")

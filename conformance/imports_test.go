@@ -18,7 +18,8 @@ const module = "github.com/sluse/sluse/"
 var layer = map[string]int{
 	"cmd/sluse":    5,
 	"gateway/rest": 4, "gateway/exchange": 4, "gateway/notification": 4, "gateway/postgres": 4, "gateway/console": 4,
-	"gateway/audit": 3, "gateway/consent": 3, "gateway/helseid": 3, "mapping": 3,
+	"gateway/consent/trial": 4, // worked examples, for tests and sluse policy test
+	"gateway/audit":         3, "gateway/consent": 3, "gateway/helseid": 3, "mapping": 3,
 	"gateway":      2,
 	"gateway/fhir": 1, "gateway/postgres/embedded": 1,
 	"policies/cases": 1, // hand-written vectors, for tests

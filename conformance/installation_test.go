@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -46,11 +47,12 @@ func conform(t *testing.T, base, token, other string, args ...string) (out strin
 // read, and leaves nothing behind.
 func TestTheDemoConforms(t *testing.T) {
 	t.Parallel()
-	s := start(t, "--no-story")
+	endpoint := newSubscriber(t).URL + "/inn"
+	s := start(t, "--no-story", "--notify", endpoint)
 	own, other := s.as("bydel-sagene"), s.as("ous-tsb")
 	before := own.count(t)
 	file := filepath.Join(t.TempDir(), "report.xml")
-	out, code := conform(t, s.base+"/fhir", own.token, other.token, "--junit", file)
+	out, code := conform(t, s.base+"/fhir", own.token, other.token, "--junit", file, "--endpoint", endpoint, "--lasting")
 	if code != 0 {
 		t.Errorf("exit %d\n%s", code, out)
 	}
@@ -144,6 +146,14 @@ type wrongServer struct {
 	out         func(r *http.Response, body []byte) []byte
 }
 
+// patience is how long the suite waits for it: what does wrong is not waited for long.
+func (w wrongServer) patience() time.Duration {
+	if w.name == "" {
+		return time.Minute
+	}
+	return 3 * time.Second
+}
+
 func replaced(pattern, replacement string) func(*http.Response, []byte) []byte {
 	re := regexp.MustCompile(pattern)
 	return func(_ *http.Response, body []byte) []byte { return re.ReplaceAll(body, []byte(replacement)) }
@@ -165,11 +175,57 @@ func withoutHeader(header string) func(*http.Response, []byte) []byte {
 	}
 }
 
+// onPath limits a fault to the addresses with a part.
+func onPath(part string, out func(*http.Response, []byte) []byte) func(*http.Response, []byte) []byte {
+	return func(r *http.Response, body []byte) []byte {
+		if strings.Contains(r.Request.URL.Path, part) {
+			return out(r, body)
+		}
+		return body
+	}
+}
+
+func rewrites(old, replacement string) func(*http.Request) {
+	return func(r *http.Request) { rewriteBody(r, old, replacement) }
+}
+
 func dropsParameter(name string) func(*http.Request) {
 	return func(r *http.Request) {
 		query := r.URL.Query()
 		query.Del(name)
 		r.URL.RawQuery = query.Encode()
+	}
+}
+
+// backgroundFaults are those of what a server does in the background, and of its operations. endpoint is
+// one that the server allows.
+func backgroundFaults(own, other, endpoint string) []wrongServer {
+	return []wrongServer{
+		{"forgets a tag", "form", func(r *http.Request) { r.URL.Path = strings.Replace(r.URL.Path, "$meta-add", "$meta", 1) }, nil},
+		{"begins no answer", "form", nil, onPath("$populate", replaced(`"in-progress"`, `"completed"`))},
+		{"extracts from what is not finished", "form", nil, onPath("$extract", statusFor(http.StatusUnprocessableEntity, http.StatusOK))},
+		{"gives no document", "form", nil, onPath("$document", replaced(`"type":"document"`, `"type":"collection"`))},
+		{"calls any address", "subscription", rewrites("https://sluse-fremmed.example/inn", endpoint), nil},
+		{"takes any channel", "subscription", rewrites(`"email"`, `"rest-hook"`), nil},
+		{"knows what there is not", "subscription", nil, onPath("$status", statusFor(http.StatusNotFound, http.StatusOK))},
+		{"shakes no hand", "subscription", nil, onPath("/Subscription", replaced(`"status":"active"`, `"status":"requested"`))},
+		{"tells of no event", "subscription", nil, onPath("$events", replaced(`"event-number"`, `"number"`))},
+		{"tells the secret", "subscription", nil, onPath("/Subscription", replaced(`"type":"rest-hook"`, `"type":"rest-hook","header":["X-Sluse: x"]`))},
+		{"rewrites who did what", "provenance", nil, onPath("/Provenance", statusFor(http.StatusMethodNotAllowed, http.StatusOK))},
+		{"keeps another Provenance", "provenance", nil, onPath("/Provenance", replaced(`"Sluse sluse-`, `"Annen sluse-`))},
+		{"lets one wait for an export", "export", func(r *http.Request) {
+			if strings.Contains(r.URL.Path, "$export") {
+				r.Header.Set("Prefer", "respond-async")
+			}
+		}, nil},
+		{"leaves out lines", "export", nil, onPath("/export/", replaced(`(?m)^\{"resourceType":"Task".*\n`, ``))},
+		{"repeats lines", "export", nil, onPath("/export/", replaced(`(?m)^(\{"resourceType":"Task".*\n)`, `$1$1`))},
+		{"gives an export to another", "export", func(r *http.Request) {
+			if r.Header.Get("Authorization") == "Bearer "+other && strings.Contains(r.URL.Path, "/export/") {
+				r.Header.Set("Authorization", "Bearer "+own)
+			}
+		}, nil},
+		{"keeps what was cancelled", "export", nil, onPath("/export/", statusFor(http.StatusNotFound, http.StatusOK))},
 	}
 }
 
@@ -283,12 +339,14 @@ func (w wrongServer) proxy(t *testing.T, target string) string {
 // behind a proxy that changes nothing is not.
 func TestTheSuiteFindsWrongServers(t *testing.T) {
 	t.Parallel()
-	s := start(t, "--no-story")
+	endpoint := newSubscriber(t).URL + "/inn"
+	s := start(t, "--no-story", "--notify", endpoint)
 	own, other := s.as("bydel-sagene").token, s.as("ous-tsb").token
 	look := func(t *testing.T, w wrongServer, groups ...string) *suite.Report {
 		t.Helper()
 		report, err := suite.Run(t.Context(), suite.Config{
 			Base: w.proxy(t, s.base), Token: own, Other: other, Only: groups, Types: []string{"Task", "CarePlan"}, Clock: time.Now,
+			Endpoint: endpoint, Lasting: true, Patience: w.patience(),
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -305,7 +363,7 @@ func TestTheSuiteFindsWrongServers(t *testing.T) {
 	if out, code := conform(t, broken.proxy(t, s.base), own, other, "--only", "format"); code != 1 || !strings.Contains(out, "FAILED          format       decimals") {
 		t.Errorf("the command against a server that turns 1.50 into 1.5: exit %d\n%s", code, out)
 	}
-	for _, w := range wrongServers(own, other) {
+	for _, w := range slices.Concat(wrongServers(own, other), backgroundFaults(own, other, endpoint)) {
 		t.Run(w.name, func(t *testing.T) {
 			group := w.group
 			if group == "cleanup" {

@@ -25,8 +25,13 @@ func TestTutorial(t *testing.T) {
 	if n := strings.Count(script, "\nexpect "); n < 10 {
 		t.Fatalf("only %d outputs are told", n)
 	}
-	script = strings.ReplaceAll(script, "http://127.0.0.1:8080", s.base)
+	program, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	script = strings.NewReplacer("http://127.0.0.1:8080", s.base, ".bin/sluse", program).Replace(script)
 	cmd := exec.Command("bash", "-euo", "pipefail", "-c", script)
+	cmd.Dir = ".."
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}

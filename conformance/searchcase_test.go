@@ -35,7 +35,7 @@ func searchCases(l *library) []string {
 		// tokens
 		"Patient?gender=female", "Patient?gender=http://hl7.org/fhir/administrative-gender|female", "Patient?gender=urn:annet|female", "Patient?gender:not=female", "Patient?gender:missing=true",
 		"Patient?gender=female,male", "Patient?gender:not=female,male", "Patient?gender:in=http://hl7.org/fhir/ValueSet/administrative-gender",
-		"Patient?deceased=true", "Patient?deceased=false", "Patient?deceased:not=true", "Patient?active:missing=true",
+		"Patient?deceased=true", "Patient?deceased=false", "Patient?deceased:not=true", "Patient?deceased=true,false", "Patient?deceased:not=true,false", "Patient?deceased=true,true", "Patient?active:missing=true",
 		"Condition?code=F10.2", "Condition?code=urn:oid:2.16.578.1.12.4.1.1.7110|F10.2", "Condition?code=|F10.2", "Condition?code=urn:oid:2.16.578.1.12.4.1.1.7110|",
 		"Condition?code:below=urn:oid:2.16.578.1.12.4.1.1.7110|F10", "Condition?code:above=urn:oid:2.16.578.1.12.4.1.1.7110|F10.2", "Condition?code:below=urn:oid:2.16.578.1.12.4.1.1.7110|F10.2",
 		"Condition?code:text=alkohol", "Condition?code:text=avhengighet", "Condition?code:not=F10.2", "Condition?verification-status:in=http://hl7.org/fhir/ValueSet/condition-ver-status",

@@ -382,9 +382,26 @@ func (a *author) mend(kind string, r map[string]any) {
 				m["code"] = concept("urn:sluse:a", fmt.Sprintf("del-%d", n))
 			}
 		}
-	case "List":
+	case "Composition":
+		for _, s := range listed(r["section"]) { // cmp-1, cmp-2
+			if m, ok := s.(map[string]any); ok {
+				delete(m, "emptyReason")
+				if m["entry"] == nil {
+					m["entry"] = []any{map[string]any{"identifier": a.identifier()}}
+				}
+			}
+		}
+	case "List": // lst-1 to lst-3
 		if r["entry"] != nil {
 			delete(r, "emptyReason")
+		}
+		for _, e := range listed(r["entry"]) {
+			if m, ok := e.(map[string]any); ok {
+				delete(m, map[bool]string{true: "date", false: "deleted"}[r["mode"] == "changes"])
+				if r["mode"] == "snapshot" {
+					delete(m, "date")
+				}
+			}
 		}
 	case "Group":
 		r["actual"] = true

@@ -70,10 +70,9 @@ func (q *asker) pairs() (list []pair) {
 	return append(list, q.special()...)
 }
 
-// single tells that two values may not stand together: a search is about one patient at most, and
-// of a condition one side is asked for.
+// single tells that two values may not stand together: a search is about one patient at most.
 func (q *asker) single(a, b string) bool {
-	return q.p.Code == "deceased" || q.p.Type == "reference" && strings.Contains(a+b, "-patient-")
+	return q.p.Type == "reference" && strings.Contains(a+b, "-patient-")
 }
 
 // misses tells whether :missing has a meaning: not for what every resource has.

@@ -66,6 +66,7 @@ func TestSearchAgreesWithEvaluator(t *testing.T) {
 		}
 	})
 	t.Run("chain", func(t *testing.T) { l.chains(t, ask) })
+	t.Run("list", func(t *testing.T) { l.lists(t, ask) })
 	t.Logf("%d searches, %d of them found something", asked, found)
 	if asked < minimum || found < asked/3 {
 		t.Errorf("%d searches, %d of them found something: the suite shows too little", asked, found)
@@ -85,9 +86,14 @@ func TestSearchResultsAgreeWithEvaluator(t *testing.T) {
 	t.Run("sort", func(t *testing.T) {
 		for _, kind := range l.types() {
 			for _, q := range l.askers(kind) {
-				if (q.p.Type == "date" || q.p.Type == "string") && !inParts[kind+"."+q.p.Code] {
+				if inParts[kind+"."+q.p.Code] {
+					l.refusedBy(t, kind, "_sort", "-"+q.p.Code, "http._sort", "search.sort-part")
+				} else if q.p.Type == "date" || q.p.Type == "string" {
 					l.sorted(t, kind, q.p, false)
 					l.sorted(t, kind, q.p, true)
+				}
+				if told := q.p.Type != "token" && strings.Contains(l.told(kind, q.p.Code), "Not for _sort"); told != inParts[kind+"."+q.p.Code] {
+					t.Errorf("%s.%s: it is told not to be sorted by: %v", kind, q.p.Code, told)
 				}
 			}
 		}
@@ -121,6 +127,7 @@ func TestSearchResultsAgreeWithEvaluator(t *testing.T) {
 			t.Errorf("only %d includes found something", found)
 		}
 	})
+	t.Run("iterate", func(t *testing.T) { l.iterate(t) })
 	t.Run("post", func(t *testing.T) {
 		l.posted(t, "Observation", pair{"status", "final"}, pair{"code", "vekt"})
 		l.posted(t, "Patient", pair{"name", "ås"}, pair{"birthdate", "ge1980"})
@@ -131,10 +138,19 @@ func TestSearchResultsAgreeWithEvaluator(t *testing.T) {
 }
 
 // inParts are parameters whose values carry labels of their own: nothing is ever put in order by
-// them, so that no order tells of what is hidden.
+// them, so that no order tells of what is hidden, and to ask for it is refused.
 var inParts = map[string]bool{
 	"CarePlan.activity-date": true, "Patient.death-date": true, "Patient.mothersMaidenName": true, "Patient.address": true, "Patient.address-city": true,
 	"Patient.address-country": true, "Patient.address-postalcode": true, "Patient.address-state": true,
+	"RelatedPerson.address": true, "RelatedPerson.address-city": true, "RelatedPerson.address-country": true,
+	"RelatedPerson.address-postalcode": true, "RelatedPerson.address-state": true, "Encounter.location-period": true,
+	"Observation.component-value-quantity": true, "Observation.combo-value-quantity": true,
+}
+
+// told is what the CapabilityStatement says of a parameter.
+func (l *library) told(kind, code string) string {
+	at := slices.IndexFunc(l.offers[kind], func(o offer) bool { return o.Name == code })
+	return l.offers[kind][at].Documentation
 }
 
 // types lists what is searched, in order.

@@ -11,12 +11,12 @@ import (
 // party happens to open it. Access inside a party is that party's own affair. What a message says
 // of its receiver is all there is: no role, and treatment as the purpose, which is what pleie- og
 // omsorgsmeldinger and dialogmeldinger are sent for (hpl. §§ 25, 45).
-func mailboxOf(p Party, to Addressee) asked {
+func mailboxOf(dir Directory, p Party, to Addressee) asked {
 	a := Actor{Kind: Machine, Party: p.ID, Practitioner: to.Practitioner, Purpose: Treat}
 	if to.HERID != p.ID {
 		a.Unit = to.HERID
 	}
-	return asked{Actor: a, party: p}
+	return asked{Actor: a, party: p, hjemler: hjemlerOf(dir)}
 }
 
 // piece is a section of a message and the records made from it, decided as one.
@@ -55,7 +55,7 @@ func (p Permit) covers(r Record) Labels {
 	case r.Person == 0 || (scope.Person != 0 && r.Person != scope.Person):
 		return 0
 	}
-	return scope.Covered(r)
+	return scope.Covered(r) | scope.open()
 }
 
 // lacks gives the labels of the section that are not covered for every record in it; whole is
@@ -63,7 +63,7 @@ func (p Permit) covers(r Record) Labels {
 func (p Permit) lacks(c piece) (missing Labels, whole bool) {
 	whole = true
 	for _, r := range c.records {
-		need := c.section.Labels | needs(r)
+		need := withPlace(c.section.Labels) | needs(r)
 		if c.section.Head { // parts of the Patient have sections of their own; samarbeid is asked once, below
 			if need = (c.section.Labels | r.Labels) &^ Samarbeid; need == 0 {
 				continue
@@ -72,7 +72,7 @@ func (p Permit) lacks(c piece) (missing Labels, whole bool) {
 		covered := p.covers(r)
 		if !need.Within(covered) {
 			whole = false
-			missing |= need &^ covered
+			missing |= (need &^ covered).told()
 		}
 	}
 	return missing, whole
@@ -94,7 +94,7 @@ func (p Permit) head(custodian HERID, person PersonID, patient fhir.Reference) b
 // addressed begins the verdict for one receiver. It is settled already, and open is false, when the
 // receiver is nobody of ours or the message as a whole cannot cross.
 func (w *arrival) addressed(dir Directory, to Addressee) (v Verdict, party Party, open bool) {
-	v = Verdict{Receiver: to, masks: make([]Labels, len(w.records))}
+	v = Verdict{Receiver: to, masks: make([]Labels, len(w.records)), cited: make([][]Citation, len(w.records))}
 	party, ok := dir.Party(to.HERID)
 	if !ok {
 		v.Reasons = []Reason{ReceiverUnknown}
@@ -114,10 +114,12 @@ func (g *Gateway) admit(ctx context.Context, dir Directory, w *arrival, to Addre
 	if !open {
 		return v, nil
 	}
-	p, err := g.permit(ctx, mailboxOf(party, to), Submit, Question{Action: MessageAction, Named: true, Facts: w.facts})
+	p, err := g.permit(ctx, mailboxOf(dir, party, to), Submit,
+		Question{Action: MessageAction, Named: true, Facts: w.facts, Message: w.message.Kind})
 	if err != nil {
 		return Verdict{}, err
 	}
+	v.manual = p.Scope().Manual
 	j := judge{permit: p, custodian: w.sender.party.ID, person: w.facts.Person, patient: w.patient}
 	document := w.document()
 	j.decide(pieces(w.delivery.Sections, w.records, w.path, document), w.delivery.AllOrNothing, nil)
@@ -133,8 +135,8 @@ func (g *Gateway) admit(ctx context.Context, dir Directory, w *arrival, to Addre
 			passes = passes && slices.Contains(j.crossing, res.Section)
 		}
 		if passes {
-			v.masks[i] = covered
-			v.Citations = appendNew(v.Citations, p.citations(r)...)
+			v.masks[i], v.cited[i] = covered, p.citations(r)
+			v.Citations = appendNew(v.Citations, v.cited[i]...)
 		}
 	}
 	return v, nil

@@ -98,7 +98,7 @@ func TestWhatPointsAtTheHiddenIsHidden(t *testing.T) {
 			"date":"2026-11-01","author":[{"display":"kanari-forfatter"}],"title":"Notat","section":[`+sections+`]}`)
 	}
 	given, withheld := list(shown), list(shown, hidden)
-	parted := document(`{` + named("okonomi") + `,"title":"kanari-okonomi",` + narrative + `},{` + named("plan") + `,"title":"kanari-plan"}`)
+	parted := document(`{` + named("okonomi") + `,"title":"kanari-okonomi",` + narrative + `},{` + named("plan") + `,"title":"kanari-plan","entry":[{"reference":"` + shown.String() + `"}]}`)
 	pointing := document(`{` + named("plan") + `,"title":"x","entry":[{"reference":"` + hidden.String() + `"}]}`)
 	kin := w.mustPost(at(bydel), `{"resourceType":"RelatedPerson","patient":{"reference":"`+p.String()+`"},"name":[{"family":"kanari-mor"}]}`)
 	flag := w.mustPost(at(bydel), `{"resourceType":"Flag",`+about+`"status":"active","code":{"text":"kanari-flagg"}}`)

@@ -44,7 +44,11 @@ func (e *EntryError) Unwrap() error { return e.Err }
 func (g *Gateway) Transact(ctx context.Context, a Actor, entries []Entry) ([]Outcome, error) {
 	for i := range entries {
 		in := entries[i].Interaction
-		if outsideEmergency(a, in) {
+		outside, err := g.outsideEmergency(ctx, a, in)
+		if err != nil {
+			return nil, err
+		}
+		if outside || a.Purpose == BreakTheGlass && i == len(entries)-1 { // a transaction is no read, whatever it holds
 			return nil, &EntryError{i, g.refuseEmergency(ctx, a, in)}
 		}
 		if misplaced := chosenID(in); misplaced != nil {

@@ -57,6 +57,9 @@ func (g *Gateway) subscription(who asked, res *fhir.Resource) (*fhir.Resource, *
 			return nil, nil, err
 		}
 	}
+	if who.Kind == Machine && w.Content == PayloadFull { // it reads no records
+		return nil, nil, refuseSubscription("subscription.system", "Subscription.channel.payload")
+	}
 	if err := g.criteria(w, root); err != nil {
 		return nil, nil, err
 	}

@@ -106,7 +106,10 @@ func (g *Gateway) ownPermit(ctx context.Context, v View, who asked, in Interacti
 	if err != nil {
 		return Permit{}, err
 	}
-	p, err := g.permit(ctx, full, in.Code, Question{Action: ReadAction})
+	p, system, err := g.systemSubscriptions(ctx, full, in.Code, in.Target.Type)
+	if err == nil && !system {
+		p, err = g.permit(ctx, full, in.Code, Question{Action: ReadAction})
+	}
 	if err != nil {
 		return Permit{}, err
 	}

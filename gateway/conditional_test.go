@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/sluse/sluse/gateway"
@@ -13,13 +14,13 @@ import (
 // by is a condition on one token parameter of a type.
 func by(t *testing.T, kind fhir.Type, name, system, code string) *gateway.Search {
 	t.Helper()
-	param, ok := fhir.SearchParamOf(kind, name)
-	if !ok {
+	param := fhir.SearchParameterOf(kind, name)
+	if param == nil {
 		t.Fatalf("%s has no parameter %s", kind, name)
 	}
 	return &gateway.Search{
-		Canonical:  string(kind) + "?" + name + "=" + system + "|" + code,
-		Conditions: []gateway.Condition{{Param: param, Values: []gateway.Operand{{System: system, Code: code}}}},
+		Canonical: string(kind) + "?" + name + "=" + system + "|" + code,
+		Criteria:  []fhir.Criterion{{Name: name, Ways: []fhir.Way{{From: kind, Param: param}}, Values: []fhir.Operand{{System: system, Code: code}}}},
 	}
 }
 
@@ -102,7 +103,7 @@ func TestConditionOfPatients(t *testing.T) {
 	p := w.patientOf(her, kari)
 	his := w.patientOf(him, ola)
 	when := by(t, "Consent", "status", "", "active")
-	when.Conditions[0].Values[0].AnySystem = true
+	when.Criteria[0].Values[0].AnySystem = true
 	one, err := w.when(her, gateway.Create, consentOf(p, []string{"plan"}, ous), when)
 	must(t, err)
 	other, err := w.when(him, gateway.Create, consentOf(his, []string{"plan"}, ous), when)
@@ -115,41 +116,81 @@ func TestConditionOfPatients(t *testing.T) {
 	}
 }
 
-// Concurrent conditional creates have one effect.
+// abreast is a Store in which the first answers to a condition wait for each other: so many transactions
+// have read that nothing is there before any of them goes on to write.
+type abreast struct {
+	gateway.Store
+	left    atomic.Int64
+	arrived sync.WaitGroup
+}
+
+func newAbreast(s gateway.Store, n int) *abreast {
+	b := &abreast{Store: s}
+	b.left.Store(int64(n))
+	b.arrived.Add(n)
+	return b
+}
+
+func (b *abreast) Tx(ctx context.Context, fn func(gateway.Tx) error) error {
+	return b.Store.Tx(ctx, func(tx gateway.Tx) error { return fn(abreastTx{tx, b}) })
+}
+
+type abreastTx struct {
+	gateway.Tx
+	at *abreast
+}
+
+func (t abreastTx) Match(ctx context.Context, p gateway.Permit, k fhir.Type, s gateway.Search, person gateway.PersonID, limit int) ([]gateway.Record, error) {
+	found, err := t.Tx.Match(ctx, p, k, s, person, limit)
+	if t.at.left.Add(-1) >= 0 { // whoever runs again, on a newer snapshot, waits for nobody
+		t.at.arrived.Done()
+		t.at.arrived.Wait()
+	}
+	return found, err
+}
+
+// Concurrent conditional creates have one effect: two that have both seen that nothing is there, and
+// many that come as they come.
 func TestConcurrentConditionalCreates(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	p := w.patientOf(at(bydel), kari)
-	when := by(t, "CarePlan", "identifier", planSystem, "samtidig")
-	var (
-		wait sync.WaitGroup
-		mu   sync.Mutex
-		made int
-		ids  = map[fhir.ID]bool{}
-	)
-	start := make(chan struct{})
-	for range 24 {
-		wait.Add(1)
-		go func() {
-			defer wait.Done()
-			<-start
-			out, err := w.when(at(bydel), gateway.Create, numbered(p, "samtidig", "x"), when)
-			mu.Lock()
-			defer mu.Unlock()
-			if err != nil {
-				t.Errorf("conditional create: %v", err)
-				return
-			}
-			ids[out.Location.ID] = true
-			if out.Created {
-				made++
-			}
-		}()
-	}
-	close(start)
-	wait.Wait()
-	if made != 1 || len(ids) != 1 {
-		t.Fatalf("%d records were made, %d named", made, len(ids))
+	for _, tt := range []struct {
+		number string
+		writes int
+		store  gateway.Store
+	}{{"par", 2, newAbreast(w.store, 2)}, {"flokk", 24, w.store}} {
+		var (
+			g    = w.exporter(gateway.ExportLimits{}, tt.store)
+			when = by(t, "CarePlan", "identifier", planSystem, tt.number)
+			body = numbered(p, tt.number, "x")
+			wait sync.WaitGroup
+			mu   sync.Mutex
+			made int
+			ids  = map[fhir.ID]bool{}
+		)
+		for range tt.writes {
+			res := parse(t, body)
+			wait.Go(func() {
+				out, err := g.Do(context.Background(), at(bydel), gateway.Interaction{
+					Code: gateway.Create, Target: fhir.Reference{Type: "CarePlan"}, Body: res, When: when,
+				})
+				mu.Lock()
+				defer mu.Unlock()
+				if err != nil {
+					t.Errorf("conditional create: %v", err)
+					return
+				}
+				ids[out.Location.ID] = true
+				if out.Created {
+					made++
+				}
+			})
+		}
+		wait.Wait()
+		if made != 1 || len(ids) != 1 {
+			t.Errorf("%s: %d records were made, %d named", tt.number, made, len(ids))
+		}
 	}
 }
 

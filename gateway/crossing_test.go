@@ -207,9 +207,6 @@ func TestLedgerTellsThePatient(t *testing.T) {
 	if _, err := w.read(watch, r); gateway.CodeOf(err) != gateway.NotFound {
 		t.Errorf("compliance reads no clinical content: %v", err)
 	}
-	if body, err := w.read(w.patient(), r); gateway.CodeOf(err) != gateway.NotFound {
-		t.Errorf("clinical records wait for the patient's access: %v %s", err, body)
-	}
 }
 
 // A page with records of two custodians is two entries: a custodian who reads the ledger learns

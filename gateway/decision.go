@@ -53,7 +53,9 @@ func (s Set[T]) Has(v T) bool { return s.Any || slices.Contains(s.Of, v) }
 //	r:PARTY:HPR:CODE       practitioner, party and code together
 //
 // A deny that names somebody inside a party also lists the key with "?" for what a requester
-// may leave out (h:PARTY:?), which only an actor who leaves it out carries.
+// may leave out (h:PARTY:?), which only an actor who leaves it out carries. A key that begins with
+// the name of a receiver group and "/" (akuttkjeden-oslo/p:HERID) is carried only by who is in the
+// group now; "a+b/" by who is in both.
 type Recipient string
 
 // Grant is the normal form of one effective provision of one Consent version (DESIGN § 3).
@@ -78,6 +80,7 @@ type Grant struct {
 	End        time.Time // half-open; zero: never ends, which only a deny may
 	Law        string
 	Paragraph  string
+	Trust      HERID `json:",omitempty"` // counts only for custodians that now trust this registrar by agreement
 }
 
 // Facts is what a decision may look at: one person, as of one snapshot.
@@ -85,6 +88,10 @@ type Facts struct {
 	Person PersonID // zero: nobody known by that reference
 	Epoch  int64    // raised by every write that could change the answer
 	Grants []byte   // EncodeGrants of the person's active grants; decoded only on a cache miss
+
+	Shield   Shield  // adressesperre that stands, whoever set it
+	Holders  []HERID // parties that have a Patient of the person
+	Withheld []byte  // EncodeWithholdings: what the person herself may not read
 }
 
 // Question is put to the Decider.
@@ -98,12 +105,17 @@ type Question struct {
 	Own    PersonID  // Kind Patient: her person
 	Facts  Facts
 	Now    time.Time
+
+	Message string  // MessageAction: kind of the message (kodeverk 8279)
+	Hjemler Hjemler // what parties have switched on
 }
 
 // Term is one grant that applies to the question, as a predicate on records.
 type Term struct {
 	Effect     Effect
-	Sent       bool // holds for records sent to the party by message; otherwise for all others
+	Sent       bool   // holds for records sent to the party by message; otherwise for all others
+	Standing   bool   // by an agreement or a hjemmel, whoever the record is about
+	Via        string // with Sent: only what messages of this kind released; "" of any kind
 	Custodians Set[HERID]
 	Types      Set[fhir.Type]
 	Items      Set[fhir.Reference]
@@ -118,6 +130,7 @@ type Join struct {
 	Permits  []Recipient // keys that a permit may name
 	Denies   []Recipient // keys that a deny may name
 	Roles    []string    // role codes that match; "?" is among them in a deny when none is told
+	Trusts   []string    // "REGISTRAR CUSTODIAN" for every agreement by which one trusts the other now
 	Purposes []Purpose
 	Now      time.Time
 	Person   PersonID // attest bound to one patient: zero for each
@@ -134,6 +147,11 @@ type Scope struct {
 	Join      *Join
 	Except    []fhir.Type // types that never cross
 	Write     bool        // Own's records may be written
+	Emergency Labels      // covered whatever the consents say (BTG); never of more than the one Person
+	Address   bool        // where the person is may cross: no adressesperre stands
+	Consents  ConsentScope
+	Reviews   []fhir.ID // Tasks that ask for a review, for compliance
+	Manual    bool      // adressesperre kode 6: people settle what is to cross
 	Ledger    LedgerScope
 	Revision  string // policy revision, part of a page's seal
 }
@@ -172,12 +190,20 @@ func (s Scope) Covered(r Record) Labels {
 			continue
 		}
 		if t.Effect == Allow {
-			permitted |= t.Mask
+			permitted |= t.mask(r, s.Own)
 		} else {
 			denied |= t.Mask
 		}
 	}
-	return permitted &^ denied & limit
+	return permitted&^denied&limit | s.Emergency
+}
+
+// mask is what the term covers of a record for the receiver.
+func (t *Term) mask(r Record, own HERID) Labels {
+	if t.Via == "" {
+		return t.Mask
+	}
+	return t.Mask & r.sentAs(own, t.Via)
 }
 
 func (t *Term) touches(r Record) bool {
@@ -209,19 +235,22 @@ func (s Scope) Releases(r Record) (Labels, bool) {
 	if IsDirectory(r.Reference.Type) {
 		return AllLabels, s.Directory
 	}
-	if s.owns(r) {
+	if s.owns(r) || s.reviews(r) {
 		return AllLabels, true
 	}
 	if r.Person == 0 || (s.Person != 0 && r.Person != s.Person) {
 		return 0, false
 	}
 	if s.Fetched && r.Fetched != 0 {
-		return r.Fetched, true
+		return r.Fetched&^addressMask | s.open(), true
+	}
+	if s.Consents.shows(r) {
+		return AllLabels, true
 	}
 	if slices.Contains(s.Except, r.effective().Type) || r.Labels == 0 {
 		return 0, false
 	}
-	c := s.Covered(r)
+	c := s.Covered(r) | s.open()
 	return c, r.Labels.Within(c)
 }
 
@@ -230,6 +259,7 @@ type Decision struct {
 	Effect    Effect
 	Scope     Scope
 	Citations []Citation       // what the terms stand on
+	Emergency Citation         // what emergency access stands on
 	Looked    []fhir.Reference // every Consent version that was looked at
 	Until     time.Time        // next period boundary; the answer holds until then
 	Policy    string           // policy revision
@@ -243,6 +273,9 @@ type Decider interface {
 	Decide(context.Context, Question) (Decision, error)
 	// Revision identifies the policy with its data.
 	Revision() string
+	// Protection is what the policy says of emergency access, adressesperre and withheld insight.
+	Protection() Protection
+	Explainer
 }
 
 // Labelling is what the rules find in a resource.
@@ -262,11 +295,9 @@ type Labeller interface {
 
 // Normalizer turns a Consent into grants and tells what it lacks.
 type Normalizer interface {
-	// Grants gives the normal form. registrar is the party that wrote it; patient tells that the
-	// person herself did. team finds a CareTeam as it was when this version was stored, and as it
-	// is now. Issues of severity error mean that the Consent cannot be stored.
-	Grants(consent *fhir.Resource, ref fhir.Reference, registrar Party, patient bool, dir Directory,
-		team func(fhir.Reference) (listed, current *fhir.Resource)) ([]Grant, []fhir.Issue)
+	// Grants gives the normal form in its setting. Issues of severity error mean that the Consent cannot
+	// be stored.
+	Grants(consent *fhir.Resource, ref fhir.Reference, in Setting) ([]Grant, []fhir.Issue)
 }
 
 // Permit is proof of a decision. Its zero value permits nothing and only Gateway makes another,
@@ -277,6 +308,7 @@ type Permit struct {
 	actor    Actor
 	party    Party
 	outlines *outlines // nil: remembers nothing
+	withheld []Withholding
 }
 
 // Scope is what the store turns into predicates; the zero Permit's scope reaches nothing.

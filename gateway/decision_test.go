@@ -104,7 +104,7 @@ func TestBoundedScope(t *testing.T) {
 	if s := wide.bounded(Question{Action: ReadAction, Named: true}); s.Terms != nil || s.Join != nil || s.Fetched {
 		t.Errorf("about nobody known: %+v, want no term, join or fetched", s)
 	}
-	if s := wide.bounded(Question{Action: ReadAction}); s.Terms != nil || s.Join == nil {
+	if s := wide.bounded(Question{Action: ReadAction}); len(s.Terms) != 0 || s.Join == nil {
 		t.Errorf("about whoever: %+v, want a join and no term", s)
 	}
 	s := wide.bounded(Question{Action: ReadAction, Named: true, Facts: Facts{Person: 7}})

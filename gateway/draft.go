@@ -23,7 +23,7 @@ func (g *Gateway) draftAll(ctx context.Context, w *arrival) error {
 	w.delivery.Resources = kept
 	all := Labels(0)
 	for _, s := range w.delivery.Sections {
-		all |= s.Labels
+		all |= withPlace(s.Labels)
 	}
 	for _, r := range kept {
 		added := w.sectionLabels(r.Section)
@@ -84,8 +84,8 @@ func (g *Gateway) draft(ctx context.Context, w *arrival, r DeliveredResource, ad
 	d.draft.National = national
 	w.takeOver(d)
 	for i, part := range d.draft.Parts {
-		if part.Labels == Uklassifisert && added != 0 { // no rule knows it; the table knows what its section holds
-			d.draft.Parts[i].Labels = added
+		if part.Labels&^addressMask == Uklassifisert && added != 0 { // no rule knows it; the table knows what its section holds
+			d.draft.Parts[i].Labels = added | part.Labels&addressMask
 		}
 	}
 	w.drafts = append(w.drafts, d)
@@ -172,13 +172,16 @@ func (g *Gateway) authored(ctx context.Context, who asked, body []byte, id fhir.
 	if err != nil {
 		return nil, err
 	}
+	if isNotice(res) {
+		found.Labels = Samarbeid | found.Added
+	}
 	ref, err := g.newReference(res.Type(), id)
 	if err != nil {
 		return nil, err
 	}
 	d := Draft{
 		Reference: ref, Custodian: who.party.ID, Labels: found.Labels | added, Added: found.Added | added, Parts: found.Parts,
-		Index: fhir.Index(res), Updated: g.Clock(), Method: Create, Actor: who.Actor,
+		Index: fhir.IndexAt(g.Notices.Base, res), Updated: g.Clock(), Method: Create, Actor: who.Actor,
 	}
 	d.Subject, _ = res.Subject()
 	d.Low, d.High, _ = res.Date()
@@ -187,7 +190,9 @@ func (g *Gateway) authored(ctx context.Context, who asked, body []byte, id fhir.
 			d.Context = c
 		}
 	}
-	return &written{resource: res, draft: d, points: found.Points}, nil
+	w := &written{resource: res, draft: d, points: found.Points}
+	w.markPlaces()
+	return w, nil
 }
 
 // revise makes the next version of an own record from an edited body; who it was sent to stays.
@@ -203,8 +208,11 @@ func (g *Gateway) revise(ctx context.Context, tx Tx, who asked, p Permit, curren
 	if err := g.stamp(who, w); err != nil {
 		return err
 	}
-	_, err = tx.Put(ctx, p, w.draft)
-	return err
+	r, err := tx.Put(ctx, p, w.draft)
+	if err != nil {
+		return err
+	}
+	return g.bear(ctx, tx, current, r)
 }
 
 // needs is every label that must be covered before all of a record may leave, its parts included.

@@ -53,7 +53,7 @@ func (g *Gateway) everythingAt(ctx context.Context, v View, who asked, in Intera
 			return g.refusedAt(who, in, facts.Person, refusal)
 		}
 	}
-	return g.everythingPage(ctx, v, who, p, in, rows, bound)
+	return g.everythingPage(ctx, v, who, in, found{permit: p, rows: rows, bound: bound, after: after})
 }
 
 // unknownPatient tells whether an empty answer is about a Patient that the actor cannot read: one
@@ -72,18 +72,22 @@ func (g *Gateway) unknownPatient(ctx context.Context, v View, p Permit, patient 
 }
 
 // everythingPage releases the rows, with what they name of the directory beside them.
-func (g *Gateway) everythingPage(ctx context.Context, v View, who asked, p Permit, in Interaction, rows []Record, bound []byte) (looked, error) {
+func (g *Gateway) everythingPage(ctx context.Context, v View, who asked, in Interaction, f found) (looked, error) {
 	page := newPage("searchset", in.Search)
 	page.outcome = true
-	if len(rows) > in.Search.Count {
-		rows = rows[:in.Search.Count]
-		last := rows[len(rows)-1]
+	withheld, err := g.withheldEntries(who, "")
+	if err != nil {
+		return looked{}, err
+	}
+	page.withheld = withheld
+	if len(f.rows) > in.Search.Count {
+		f.rows = f.rows[:in.Search.Count]
 		var err error
-		if page.next, err = g.seal(Cursor{At: last.Updated, Key: last.Key, Set: true}, bound); err != nil {
+		if page.next, err = g.seal(g.following(f, in.Search), f.bound); err != nil {
 			return looked{}, err
 		}
 	}
-	done, err := g.releaseRows(who, Operate, rows, func(Record) Permit { return p }, page)
+	done, err := g.releaseRows(who, Operate, f.rows, func(Record) Permit { return f.permit }, page)
 	if err != nil {
 		return looked{}, err
 	}
@@ -132,7 +136,7 @@ func (s about) page(ctx context.Context, v View, p Permit, in Interaction, after
 		if err != nil {
 			return nil, err
 		}
-		if !ok || r.Updated.Before(o.Since) || len(rows) > in.Search.Count {
+		if !ok || r.at().At.Before(o.Since) || len(rows) > in.Search.Count {
 			return rows, nil
 		}
 		if within(r, o.Low, o.High) {
@@ -158,13 +162,17 @@ func (s about) searchIn(t fhir.Type) (Search, PersonID, bool) {
 
 // identified asks for resources by their ids.
 func identified(s Search, t fhir.Type, ids ...fhir.ID) Search {
-	param, _ := fhir.SearchParamOf(t, "_id")
-	c := Condition{Param: param}
+	values := make([]fhir.Operand, 0, len(ids))
 	for _, id := range ids {
-		c.Values = append(c.Values, Operand{Code: string(id), AnySystem: true})
+		values = append(values, fhir.Operand{Code: string(id), AnySystem: true})
 	}
-	s.Conditions = append(slices.Clone(s.Conditions), c)
+	s.Criteria = append(slices.Clone(s.Criteria), criterion(fhir.SearchParameterOf(t, "_id"), values...))
 	return s
+}
+
+// criterion asks for any of the values of a parameter of a type.
+func criterion(p *fhir.SearchParameter, values ...fhir.Operand) fhir.Criterion {
+	return fhir.Criterion{Name: p.Name, Ways: []fhir.Way{{From: p.Base, Param: p}}, Values: values}
 }
 
 // within tells whether a record belongs to a stretch of time. What has no date belongs to every one.

@@ -13,6 +13,7 @@ import (
 // The interactions of a bulk export (Bulk Data Access IG 2.0.0).
 const (
 	Export         InteractionCode = "export"        // a job is begun, and its lines are found
+	ExportPoll     InteractionCode = "export-status" // how far it has come is asked for; recorded when it is refused
 	ExportDownload InteractionCode = "export-file"   // a file of it is fetched
 	ExportCancel   InteractionCode = "export-cancel" // it is removed by its owner
 )
@@ -299,7 +300,8 @@ type ExportStatus struct {
 	LeftOut  []string
 }
 
-// ExportStatus tells how far a job has come. Another's job is not there.
+// ExportStatus tells how far a job has come. Another's job is not there, and that it was asked for is
+// recorded.
 func (g *Gateway) ExportStatus(ctx context.Context, a Actor, id string) (s ExportStatus, err error) {
 	err = g.Store.Snapshot(ctx, func(v View) error {
 		j, files, err := g.exportAt(ctx, v, a, id)
@@ -317,7 +319,28 @@ func (g *Gateway) ExportStatus(ctx context.Context, a Actor, id string) (s Expor
 		}
 		return nil
 	})
+	if CodeOf(err) == NotFound {
+		return ExportStatus{}, g.refuseExport(ctx, a, ExportPoll)
+	}
 	return s, err
+}
+
+// refuseExport records that a job or file was asked for which is none of the actor's, whether it is
+// another's or never was, and gives the one answer to both.
+func (g *Gateway) refuseExport(ctx context.Context, a Actor, code InteractionCode) error {
+	who, _, err := g.writer(ctx, a)
+	if err != nil {
+		return err
+	}
+	entry, err := g.entry(who, code, Refused, 0)
+	if err != nil {
+		return err
+	}
+	entry.Type, entry.Code = "Patient", NotFound
+	if err := g.record(ctx, []AuditEntry{entry}, nil); err != nil {
+		return err
+	}
+	return absent("gateway.export")
 }
 
 func (g *Gateway) exportAt(ctx context.Context, v View, a Actor, id string) (ExportJob, []ExportFile, error) {
@@ -355,7 +378,7 @@ func (g *Gateway) CancelExport(ctx context.Context, a Actor, id string) error {
 		return tx.Record(ctx, []AuditEntry{entry})
 	})
 	if CodeOf(err) == NotFound {
-		return absent("gateway.export")
+		return g.refuseExport(ctx, a, ExportCancel)
 	}
 	return err
 }

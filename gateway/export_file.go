@@ -38,6 +38,9 @@ func (g *Gateway) DownloadExport(ctx context.Context, a Actor, job, file string,
 			lines, made, after, last, err = g.exportStretch(ctx, v, a, job, file, after)
 			return err
 		})
+		if CodeOf(err) == NotFound && first {
+			return g.refuseExport(ctx, a, ExportDownload)
+		}
 		if err != nil {
 			return err
 		}

@@ -222,6 +222,7 @@ func TestExportIsItsOwners(t *testing.T) {
 	colleague, otherRole := at(gp), at(gp)
 	colleague.Practitioner, otherRole.Role = "9900002", "sekretær"
 	_, never := w.ExportStatus(ctx, at(gp), "11111111-2222-4333-8444-555555555555")
+	before := w.refusals()
 	for name, a := range map[string]gateway.Actor{"another party": at(ous), "a colleague": colleague, "another role": otherRole, "the patient": w.patient()} {
 		_, err := w.ExportStatus(ctx, a, job)
 		if err == nil || err.Error() != never.Error() {
@@ -235,6 +236,9 @@ func TestExportIsItsOwners(t *testing.T) {
 			t.Errorf("%s: cancel %v, want %v", name, err, never)
 		}
 	}
+	if n := w.refusals() - before; n != 9 { // status, file and cancel, of the three that gp and the patient's own party see
+		t.Errorf("%d refusals in the ledger, want 9", n)
+	}
 	w.clock.forward(24*time.Hour + time.Minute)
 	if _, err := w.ExportStatus(ctx, at(gp), job); err == nil || err.Error() != never.Error() {
 		t.Errorf("after its time: %v", err)
@@ -246,8 +250,9 @@ func TestExportIsItsOwners(t *testing.T) {
 		t.Errorf("%d removed, %v", n, err)
 	}
 	job = w.begin(at(gp), gateway.ExportRequest{})
+	refused := w.cancelled()
 	must(t, w.CancelExport(ctx, at(gp), job))
-	if n := w.cancelled(); n != 1 {
+	if n := w.cancelled() - refused; n != 1 {
 		t.Errorf("%d cancellations in the ledger, want 1", n)
 	}
 	if worked, err := w.ExportOnce(ctx); worked || err != nil {

@@ -63,22 +63,25 @@ func (g *Gateway) readmit(ctx context.Context, tx Tx, dir Directory, w *arrival,
 		v.Reasons = []Reason{ProcessingFailed}
 		return v, nil
 	}
+	v.manual = p.Scope().Manual
 	j, list := judged(p, e, records)
 	v.take(&j, e.Content.Unreadable)
-	w.records, v.masks = records, make([]Labels, len(records))
+	w.records, v.masks, v.cited = records, make([]Labels, len(records)), make([][]Citation, len(records))
 	withheld := len(j.paths(list)) > 0
 	for i, r := range records {
 		kept, covered := e.Content.Resources[i], p.covers(r)
 		if !v.Crosses || !r.Labels.Within(covered) || kept.Whole && withheld || kept.Section != "" && !slices.Contains(j.crossing, kept.Section) {
 			continue
 		}
-		v.masks[i] = covered
-		v.Citations = appendNew(v.Citations, p.citations(r)...)
+		v.masks[i], v.cited[i] = covered, p.citations(r)
+		v.Citations = appendNew(v.Citations, v.cited[i]...)
 		if party.ID == e.Message.Party {
 			continue
 		}
-		if err := tx.Share(ctx, e.Message.Party, r.Reference, Sent{To: party.ID, Mask: covered}); err != nil {
-			return Verdict{}, err
+		for _, sent := range SentBy(nil, party.ID, e.Message.Kind, covered) {
+			if err := tx.Share(ctx, e.Message.Party, r.Reference, sent); err != nil {
+				return Verdict{}, err
+			}
 		}
 	}
 	return v, nil

@@ -33,7 +33,11 @@ func (g *Gateway) extractAt(ctx context.Context, v View, who asked, in Interacti
 		if issues := fhir.Validate(in.Body); len(issues) > 0 {
 			return looked{}, Fault(op, Invalid, issues...)
 		}
-		found, err := g.Labeller.Label(ctx, in.Body)
+		dir, err := v.Directory(ctx)
+		if err != nil {
+			return looked{}, Failed(op, Unavailable, err)
+		}
+		found, err := g.labelled(ctx, dir, in.Body)
 		if err != nil {
 			return looked{}, err
 		}

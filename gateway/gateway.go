@@ -72,7 +72,10 @@ func New(c Config) (*Gateway, error) {
 // Do performs one FHIR interaction for the actor. It returns after the ledger is durable; an
 // error is always an *Error and never tells more than the actor may know.
 func (g *Gateway) Do(ctx context.Context, a Actor, in Interaction) (Outcome, error) {
-	if outsideEmergency(a, in) {
+	if refused, err := g.outsideEmergency(ctx, a, in); err != nil || refused {
+		if err != nil {
+			return Outcome{}, err
+		}
 		return Outcome{}, g.refuseEmergency(ctx, a, in)
 	}
 	switch in.Code {
@@ -151,6 +154,10 @@ type View interface {
 	// person when they all have the same one; ok is false when any is not the custodian's.
 	Pointed(ctx context.Context, custodian HERID, refs []fhir.Reference) (l Labels, person PersonID, ok bool, err error)
 	ExportReader
+	BearingReader
+	ReviewReader
+	InsightReader
+	DisclosureReader
 }
 
 // Cursor is a place in an order: the sort value and key of the last row given.
@@ -182,6 +189,7 @@ type Tx interface {
 	PutGrants(ctx context.Context, person PersonID, consent fhir.Reference, grants []Grant, basis Basis) error
 	// ConsentsNaming lists Consents whose grants rest on the CareTeam, each once.
 	ConsentsNaming(ctx context.Context, team fhir.Reference) ([]StoredConsent, error)
+	Confirmations
 	// Team reads a CareTeam for resolving grants; a zero Version is the current one.
 	Team(ctx context.Context, r fhir.Reference) (body []byte, custodian HERID, err error)
 	// Record writes entries into the ledger of this transaction.
@@ -189,13 +197,12 @@ type Tx interface {
 	Exchange
 	Subscriptions
 	Exports
-}
-
-// Basis is what a Consent was resolved against when its version was stored: what its references
-// meant, and which versions of CareTeams it saw. Later edits of either never widen it.
-type Basis struct {
-	Addresses map[string]Address // by reference, as written
-	Teams     []fhir.Reference   // with Version
+	Emergencies
+	Shields
+	Switchboard
+	Withholdings
+	Withdrawals
+	Reminders
 }
 
 // StoredConsent is a Consent that must be normalised anew because a CareTeam changed.
@@ -205,4 +212,5 @@ type StoredConsent struct {
 	Custodian HERID
 	Body      []byte
 	Basis     Basis
+	By        HERID // who writes the version, when it is not the Custodian
 }

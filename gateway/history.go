@@ -46,15 +46,16 @@ func (g *Gateway) historyAt(ctx context.Context, v View, a Actor, in Interaction
 	}
 	if len(rows) == 0 && !after.Set && in.Window.zero() {
 		entry, err := g.refusal(who, in, facts.Person, NotFound)
-		return looked{refusal: absent("gateway.history"), entries: []AuditEntry{entry}}, err
+		return looked{refusal: p.absent(in.Target), entries: []AuditEntry{entry}}, err
 	}
 	if len(rows) == 0 { // nothing in the window, or nothing at all: one answer for both
 		return g.emptyHistory(ctx, v, who, p, facts, in)
 	}
-	if err := g.pastRows(ctx, v, p, in.Target, rows); err != nil {
+	one := func(Record) Permit { return p }
+	if err := g.pastRows(ctx, v, rows, one); err != nil {
 		return looked{}, err
 	}
-	return g.historyPage(who, in, rows, bound, func(Record) Permit { return p })
+	return g.historyPage(who, in, rows, bound, one)
 }
 
 // emptyHistory answers for a window that holds no version: an empty page to who can read the record,
@@ -64,7 +65,7 @@ func (g *Gateway) emptyHistory(ctx context.Context, v View, who asked, p Permit,
 	switch {
 	case CodeOf(err) == NotFound:
 		entry, err := g.refusal(who, in, facts.Person, NotFound)
-		return looked{refusal: absent("gateway.history"), entries: []AuditEntry{entry}}, err
+		return looked{refusal: p.absent(in.Target), entries: []AuditEntry{entry}}, err
 	case err != nil:
 		return looked{}, err
 	}
@@ -114,6 +115,9 @@ func (g *Gateway) timelineAt(ctx context.Context, v View, a Actor, in Interactio
 	if err != nil {
 		return looked{}, err
 	}
+	if err := g.pastRows(ctx, v, rows, permits); err != nil {
+		return looked{}, err
+	}
 	return g.historyPage(who, in, rows, bound, func(r Record) Permit {
 		if IsDirectory(r.Reference.Type) {
 			return directoryPermit(who, in.Code)
@@ -152,18 +156,55 @@ func historyBinding(g *Gateway, who asked, in Interaction) []byte {
 
 func (w Window) zero() bool { return w.Since.IsZero() && w.High.IsZero() }
 
-// pastRows checks anew in Go what the store found: a past version that must not leave now is a broken
-// promise, and nothing of the page is released.
-func (g *Gateway) pastRows(ctx context.Context, v View, p Permit, target fhir.Reference, rows []Record) error {
-	current, err := v.Read(ctx, p, fhir.Reference{Type: target.Type, ID: target.ID})
-	if CodeOf(err) == NotFound { // what was fetched is all there is
-		return nil
+// pastRows checks anew in Go what the store found of past versions: that the current one, by its own
+// labels, person and date and by those of its parts, allows them too. One that must not leave now is a
+// broken promise, and nothing of the page is released. What a party owns whoever it is about, and what
+// it has fetched, needs no current version.
+func (g *Gateway) pastRows(ctx context.Context, v View, rows []Record, permitOf func(Record) Permit) error {
+	byType := make(map[fhir.Type][]Record)
+	for _, r := range rows {
+		scope := permitOf(r).Scope()
+		if t := r.Reference.Type; !IsDirectory(t) && r.Fetched == 0 && (scope.Self || !scope.owns(r)) {
+			byType[t] = append(byType[t], r)
+		}
 	}
-	if err != nil {
-		return err
+	for t, list := range byType {
+		past, err := v.Superseded(ctx, t, list)
+		if err != nil {
+			return err
+		}
+		list = slices.DeleteFunc(list, func(r Record) bool { return !past[r.Reference.Version] })
+		if err := g.pastOf(ctx, v, list, permitOf); err != nil {
+			return err
+		}
 	}
-	if slices.ContainsFunc(rows, func(r Record) bool { return !p.oldVersion(r, current) }) {
-		return Failed("gateway.history", Internal, errNotCovered)
+	return nil
+}
+
+// pastOf checks past versions against the current ones, each of which is read once for each person that
+// its versions are about.
+func (g *Gateway) pastOf(ctx context.Context, v View, past []Record, permitOf func(Record) Permit) error {
+	type line struct {
+		record fhir.Reference
+		person PersonID
+	}
+	current := make(map[line]Record)
+	for _, r := range past {
+		p, of := permitOf(r), line{record: fhir.Reference{Type: r.Reference.Type, ID: r.Reference.ID}, person: r.Person}
+		now, known := current[of]
+		if !known {
+			var err error
+			if now, err = v.Read(ctx, p, of.record); err != nil {
+				if CodeOf(err) == NotFound {
+					err = Failed("gateway.history", Internal, errNotCovered)
+				}
+				return err
+			}
+			current[of] = now
+		}
+		if !p.oldVersion(r, now) {
+			return Failed("gateway.history", Internal, errNotCovered)
+		}
 	}
 	return nil
 }

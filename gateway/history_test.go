@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"context"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -90,8 +91,9 @@ func TestTimelineShowsOnlyWhatMayBeRead(t *testing.T) {
 	if body, n := w.timeline(bound, "CarePlan", gateway.Window{}, 5); n != 0 {
 		t.Errorf("a token of another patient sees %s", body)
 	}
-	if body, n := w.timeline(w.patient(), "CarePlan", gateway.Window{}, 5); n != 0 {
-		t.Errorf("the patient sees what no rule gives her: %s", body)
+	body, n := w.timeline(w.patient(), "CarePlan", gateway.Window{}, 5)
+	if wantNone(t, body, "kanari-annen"); n == 0 || !strings.Contains(body, "kanari-delt-to") {
+		t.Errorf("the patient does not see her own (pbrl. § 5-1): %d versions", n)
 	}
 }
 
@@ -193,5 +195,87 @@ func TestTimelineTellsNoHiddenChange(t *testing.T) {
 	}
 	if got, _ := w.timeline(at(ous), "CarePlan", window, 5); versionsIn(got) != "v1" {
 		t.Errorf("another party: %q, want what it would see without the hidden version", versionsIn(got))
+	}
+}
+
+// generous is a Store whose histories list more than the scope allows: what is in extra comes along in
+// those of its type, as if the predicates let it through.
+type generous struct {
+	gateway.Store
+	listed map[string]gateway.Record // by version: all that was ever given
+	extra  []gateway.Record
+}
+
+func (s *generous) Snapshot(ctx context.Context, fn func(gateway.View) error) error {
+	return s.Store.Snapshot(ctx, func(v gateway.View) error { return fn(generousView{v, s}) })
+}
+
+type generousView struct {
+	gateway.View
+	from *generous
+}
+
+func (v generousView) History(ctx context.Context, p gateway.Permit, r fhir.Reference, w gateway.Window, limit int, after gateway.Cursor) ([]gateway.Record, error) {
+	list, err := v.View.History(ctx, p, r, w, limit, after)
+	for _, one := range list {
+		v.from.listed[one.Reference.Version] = one
+	}
+	for _, more := range v.from.extra {
+		if more.Reference.Type == r.Type && (r.ID == "" || r.ID == more.Reference.ID) {
+			list, err = append(list, more), nil
+		}
+	}
+	return list, err
+}
+
+// The Gateway alone, with a store that lets through what it should not: nothing of a page with a past
+// version that the current one does not allow is released, whether by its labels, by its person, or by
+// the labels of its parts; what the current one allows is.
+func TestHistoryAsksTheCurrentVersionInGo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p, other := w.patientOf(at(bydel), kari), w.patientOf(at(bydel), ola)
+	whole := func(about fhir.Reference, canary string) string {
+		return strings.ReplaceAll(plan(about, canary), "okonomi", "bolig")
+	}
+	secret := strings.Replace(whole(p, "to"), `{`, `{"meta":{"security":[{"system":"`+gateway.LabelSystem+`","code":"rus"}]},`, 1)
+	first := map[string]fhir.Reference{}
+	for name, then := range map[string]string{"same": whole(p, "to"), "label": secret, "person": whole(other, "to"), "part": plan(p, "to")} {
+		out, err := w.post(at(bydel), whole(p, "en-"+name))
+		must(t, err)
+		first[name] = out.Location
+		_, err = w.put(at(bydel), strings.Replace(then, `{`, `{"id":"`+string(out.Location.ID)+`",`, 1), "")
+		must(t, err)
+	}
+	w.mustPost(at(bydel), consentOf(p, []string{"plan", "bolig"}, ous))
+	store := &generous{Store: w.store, listed: map[string]gateway.Record{}}
+	g := w.exporter(gateway.ExportLimits{}, store)
+	list := func(a gateway.Actor, code gateway.InteractionCode, target fhir.Reference) (string, error) {
+		out, err := g.Do(context.Background(), a, gateway.Interaction{Code: code, Target: target, Search: gateway.Search{Count: 50}, Window: gateway.Window{Types: []fhir.Type{target.Type}}})
+		return bodyOf(out), err
+	}
+	kind := fhir.Reference{Type: "CarePlan"}
+	_, err := list(at(bydel), gateway.HistoryType, kind)
+	must(t, err)
+	past := maps.Clone(store.listed)
+	_, err = list(at(ous), gateway.HistoryType, kind)
+	must(t, err)
+	covered := store.listed[first["same"].Version].Covered // by the one samtykke, which touches all of them alike
+	for name, r := range first {
+		row := past[r.Version]
+		row.Covered, row.Labels = covered, past[first["same"].Version].Labels
+		store.extra = []gateway.Record{row}
+		for code, target := range map[gateway.InteractionCode]fhir.Reference{gateway.HistoryType: kind, gateway.HistorySystem: kind, gateway.History: {Type: r.Type, ID: r.ID}} {
+			body, err := list(at(ous), code, target)
+			if name == "same" {
+				if err != nil || !strings.Contains(body, "kanari-en-same") {
+					t.Errorf("%s: what the current version allows: %v", code, err)
+				}
+				continue
+			}
+			if err == nil || strings.Contains(body, "kanari-en-"+name) {
+				t.Errorf("%s, %s: LEAK of what the current version does not allow: %v", code, name, err)
+			}
+		}
 	}
 }

@@ -16,13 +16,14 @@ const (
 // inclusion follows references from what is released on a page (R4 search.html#include). Only
 // released bytes are looked at: a reference in a part that stays behind brings nothing.
 type inclusion struct {
+	base   string // of the server
 	asked  []fhir.Include
 	bodies []*fhir.Resource // released in the round before
 	there  map[fhir.Reference]bool
 }
 
-func newInclusion(asked []fhir.Include) *inclusion {
-	return &inclusion{asked: asked, there: make(map[fhir.Reference]bool)}
+func newInclusion(base string, asked []fhir.Include) *inclusion {
+	return &inclusion{base: base, asked: asked, there: make(map[fhir.Reference]bool)}
 }
 
 // keep takes what has been released.
@@ -47,7 +48,7 @@ func (n *inclusion) targets(i fhir.Include) (out []fhir.Reference) {
 		if body.Type() != i.Param.Base {
 			continue
 		}
-		for _, v := range fhir.Index(body) {
+		for _, v := range fhir.IndexAt(n.base, body) {
 			if v.Kind != fhir.ReferenceParam || v.Form != fhir.PlainForm || v.Bits&(1<<i.Param.Ordinal) == 0 {
 				continue
 			}
@@ -113,9 +114,14 @@ func (g *Gateway) include(ctx context.Context, v View, who asked, in Interaction
 		}
 	}
 	for _, i := range n.asked { // what a further round would bring is left out
-		if i.Iterate && (!i.Reverse && len(n.targets(i)) > 0) {
-			page.cut = true
+		if !i.Iterate {
+			continue
 		}
+		some, err := g.lookAlong(ctx, v, who, in, f, n, i, maxIncluded)
+		if err != nil {
+			return err
+		}
+		page.cut = page.cut || slices.ContainsFunc(some, func(r Record) bool { return !n.there[named1(r.Reference)] })
 	}
 	return nil
 }
@@ -135,7 +141,7 @@ func (g *Gateway) lookAlong(ctx context.Context, v View, who asked, in Interacti
 		if len(origins) == 0 {
 			return nil, nil
 		}
-		return find(i.Param.Base, fhir.Criterion{Ways: []fhir.Way{{From: i.Param.Base, Param: i.Param}}, Values: origins})
+		return find(i.Param.Base, criterion(i.Param, origins...))
 	}
 	byType := make(map[fhir.Type][]fhir.Operand)
 	var types []fhir.Type
@@ -151,8 +157,7 @@ func (g *Gateway) lookAlong(ctx context.Context, v View, who asked, in Interacti
 	slices.Sort(types)
 	var all []Record
 	for _, t := range types {
-		id := fhir.SearchParameterOf(t, "_id")
-		some, err := find(t, fhir.Criterion{Ways: []fhir.Way{{From: t, Param: id}}, Values: byType[t]})
+		some, err := find(t, criterion(fhir.SearchParameterOf(t, "_id"), byType[t]...))
 		if err != nil {
 			return nil, err
 		}

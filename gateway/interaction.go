@@ -59,18 +59,18 @@ type Window struct {
 
 // Search is a parsed search: every condition known to the registry, every value typed.
 type Search struct {
-	Subject    Subject     // the patient asked for, from patient/subject/identifier; zero when none
-	Conditions []Condition // all must hold
-	Sort       Sort
-	Count      int       // rows on a page; 0 asks for the total only
-	Page       string    // sealed cursor of an earlier page, "" for the first
-	Self       string    // link of this search as asked, without national identifiers
-	Base       string    // absolute FHIR base, for fullUrl and links
-	Canonical  string    // what a cursor is bound to and what the ledger shows; national values left out
-	Pretend    time.Time // zero; reserved for explain, which asks as of another time
+	Subject   Subject // the patient asked for, from patient/subject/identifier; zero when none
+	Sort      Sort
+	Count     int       // rows on a page; 0 asks for the total only
+	Page      string    // sealed cursor of an earlier page, "" for the first
+	Self      string    // link of this search as asked, without national identifiers
+	Base      string    // absolute FHIR base, for fullUrl and links
+	English   bool      // what the page tells of itself is in English; else in bokmål
+	Canonical string    // what a cursor is bound to and what the ledger shows; national values left out
+	Pretend   time.Time // zero; reserved for explain, which asks as of another time
 
 	Types       []fhir.Type      // of a search of the system or of all of a compartment; nil: the type of the target
-	Criteria    []fhir.Criterion // all must hold, as the Conditions must
+	Criteria    []fhir.Criterion // all must hold
 	By          []fhir.SortKey   // order by values; none: Sort
 	Includes    []fhir.Include
 	Summary     fhir.Summary
@@ -94,23 +94,6 @@ type Subject struct {
 // IsZero tells whether no patient is named.
 func (s Subject) IsZero() bool { return s.Patient == (fhir.Reference{}) && s.NIN.IsZero() }
 
-// Condition is one search parameter with its alternatives: any of the values, or missing.
-type Condition struct {
-	Param  fhir.SearchParam
-	Values []Operand
-}
-
-// Operand is one value of a condition.
-type Operand struct {
-	Prefix    string         // dates: eq ne gt lt ge le sa eb
-	Low, High time.Time      // dates: half-open interval of the value's precision
-	System    string         // token
-	AnySystem bool           // token without "|"
-	Code      string         // token; "" with System: any code of it
-	Reference fhir.Reference // reference; Type may be inferred
-	Text      string         // string: folded prefix
-}
-
 // Outcome is what an interaction gives back. Everything that depends on a record is in Release.
 type Outcome struct {
 	Release  Release // body; empty for delete
@@ -118,5 +101,5 @@ type Outcome struct {
 	Updated  time.Time
 	Location fhir.Reference // with Version, for create and update
 	Created  bool
-	Issues   []fhir.Issue // $validate: what there is to say; never empty then
+	Issues   []fhir.Issue // $validate: what there is to say, never nothing; create and update: remarks on what is stored
 }

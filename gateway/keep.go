@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/sluse/sluse/gateway/fhir"
 )
@@ -32,6 +33,9 @@ func (g *Gateway) keep(ctx context.Context, tx Tx, w *arrival) (Content, PersonI
 		if err != nil {
 			return Content{}, 0, err
 		}
+		if err := g.bear(ctx, tx, Record{}, r); err != nil {
+			return Content{}, 0, err
+		}
 		if r.Person != 0 {
 			person = r.Person
 		}
@@ -54,13 +58,25 @@ func (w *arrival) sentTo(i int) []Sent {
 		if v.Party == "" || v.Party == w.sender.party.ID {
 			continue
 		}
-		if at := slices.IndexFunc(sent, func(s Sent) bool { return s.To == v.Party }); at >= 0 {
-			sent[at].Mask |= v.masks[i]
-			continue
-		}
-		sent = append(sent, Sent{To: v.Party, Mask: v.masks[i]})
+		sent = SentBy(sent, v.Party, w.message.Kind, v.masks[i])
 	}
 	return sent
+}
+
+// sentLawfully gives the legal bases other than samtykke on which a record is sent: the sender is told that it
+// makes use of them.
+func (w *arrival) sentLawfully(i int) (list []Citation) {
+	for _, v := range w.verdicts {
+		if v.masks[i] == 0 {
+			continue
+		}
+		for _, c := range v.Citations {
+			if c.Consent.IsZero() && strings.HasPrefix(c.Path, HjemmelPath) {
+				list = appendNew(list, c)
+			}
+		}
+	}
+	return list
 }
 
 // cancelled makes what a cancellation itself repeats as invalid as what it cancels.
@@ -86,8 +102,10 @@ func (g *Gateway) ledger(ctx context.Context, tx Tx, w *arrival, stored []Record
 		return err
 	}
 	entry.Message, entry.Type = string(w.message.MsgID), "Communication"
-	for _, r := range stored {
-		entry.Entities = append(entry.Entities, AuditEntity{Record: r.Reference, Custodian: w.sender.party.ID})
+	for i, r := range stored {
+		entry.Entities = append(entry.Entities, AuditEntity{
+			Record: r.Reference, Custodian: w.sender.party.ID, Citations: w.sentLawfully(i),
+		})
 	}
 	entries := []AuditEntry{entry}
 	for _, v := range w.verdicts {
@@ -123,6 +141,7 @@ func (g *Gateway) answer(ctx context.Context, tx Tx, w *arrival, content Content
 			}
 			if err := tx.Deliver(ctx, Envelope{
 				Receiver: v.Receiver.HERID, Party: v.Party, Message: w.message, Person: person, Withheld: paths,
+				Disclosed: v.disclosed(w.message.Party, content),
 			}); err != nil {
 				return err
 			}
@@ -131,7 +150,10 @@ func (g *Gateway) answer(ctx context.Context, tx Tx, w *arrival, content Content
 			return err
 		}
 	}
-	return nil
+	if !slices.ContainsFunc(w.verdicts, func(v Verdict) bool { return v.manual && !v.Crosses }) {
+		return nil
+	}
+	return g.remind(ctx, tx, w.message.Party, person, messageByHand, byHandText)
 }
 
 // acknowledge lays the one AppRec of a receiver into the sender's mailbox.

@@ -144,12 +144,15 @@ func (g *Gateway) stored(ctx context.Context, v View, dir Directory, e Envelope)
 	if err != nil {
 		return Permit{}, nil, false, err
 	}
-	q := Question{Action: MessageAction, Named: true, Facts: Facts{Person: e.Person}}
+	q := Question{Action: MessageAction, Named: true, Facts: Facts{Person: e.Person}, Message: e.Message.Kind}
 	if len(facts) == 1 {
 		q.Facts = facts[0]
 	}
-	if p, err = g.permit(ctx, mailboxOf(party, to), Collect, q); err != nil {
+	if p, err = g.permit(ctx, mailboxOf(dir, party, to), Collect, q); err != nil {
 		return Permit{}, nil, false, err
+	}
+	if e.Content.Notice {
+		p = p.telling(e.Message.Party, e.Content.records()...)
 	}
 	records, intact, err = g.sent(ctx, v, dir, e)
 	return p, records, intact, err
@@ -253,7 +256,7 @@ func openRelayed(p Permit, e Envelope, records []Record) opened {
 		need := r.Labels | e.Content.Resources[i].Included
 		if covered := p.covers(r); !need.Within(covered) {
 			o.crosses = false
-			o.missing |= need &^ covered
+			o.missing |= (need &^ covered).told()
 		}
 	}
 	return o
@@ -376,7 +379,7 @@ func (g *Gateway) fetch(ctx context.Context, tx Tx, dir Directory, who asked, e 
 			Record: r.Reference, Custodian: r.Custodian, Citations: o.permit.citations(plain(r)), Withheld: o.missing,
 		})
 		if !e.Content.Relayed && e.Party != e.Message.Party {
-			versions = append(versions, FetchedVersion{Party: e.Party, Record: r.Reference, Mask: o.permit.covers(r)})
+			versions = append(versions, FetchedVersion{Party: e.Party, Record: r.Reference, Mask: o.permit.covers(r) &^ addressMask})
 		}
 	}
 	if err := tx.Fetch(ctx, e.Key, document, versions); err != nil {

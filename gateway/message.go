@@ -164,6 +164,7 @@ type Content struct {
 	AllOrNothing bool
 	Unreadable   bool            `json:",omitempty"` // Delivery.Unreadable
 	Reason       Reason          `json:",omitempty"` // why nothing of it crosses, whatever the consents say
+	Notice       bool            `json:",omitempty"` // it tells of a withdrawal
 	Relayed      bool            // the resources are the sender's own records: one that is not covered stops all
 	Report       json.RawMessage `json:",omitempty"`
 }
@@ -205,6 +206,8 @@ type Verdict struct {
 	Reasons   []Reason
 	Citations []Citation
 	masks     []Labels // per resource: what was covered, 0 when it does not cross
+	cited     [][]Citation
+	manual    bool // adressesperre kode 6: somebody must see to it
 }
 
 // Envelope is one message in a mailbox.
@@ -219,6 +222,8 @@ type Envelope struct {
 	AppRec   bool
 	Read     bool
 	Fetched  []byte // the document as it was fetched; nil before
+
+	Disclosed []AuditEntity // on being delivered: what crosses, and on which Consents
 }
 
 // MailQuery selects unread entries of mailboxes.
@@ -281,6 +286,7 @@ type Order struct {
 	State         MessageState
 	Deadline      time.Time // when the AppRec must be here, once sent
 	Actor         Actor
+	Notice        bool // it tells of a withdrawal, and holds nothing else
 }
 
 // OutboundRecord is one record to be sent, as the receiver may have it.

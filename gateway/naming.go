@@ -14,6 +14,15 @@ type Names interface {
 	Name(fhir.Reference) string
 }
 
+// labelled labels content with the names that it refers to.
+func (g *Gateway) labelled(ctx context.Context, dir Directory, res *fhir.Resource) (Labelling, error) {
+	found, err := g.Labeller.Label(ctx, res)
+	if err != nil {
+		return Labelling{}, err
+	}
+	return found, g.tellNames(ctx, dir, res, &found)
+}
+
 // tellNames adds what the names of the units, places and senders tell that a record refers to: everybody
 // can look them up in the directory, so that the reference says as much as the name (DESIGN § 3, Labels).
 // What stands in a part is told by the part.
@@ -23,8 +32,8 @@ func (g *Gateway) tellNames(ctx context.Context, dir Directory, res *fhir.Resour
 		return nil
 	}
 	for _, v := range res.References() {
-		ref, err := fhir.ParseReference(v.Get("reference").Text())
-		if err != nil || !IsDirectory(ref.Type) || strings.HasPrefix(v.Expression(), string(res.Type())+".meta.") {
+		ref, ok := fhir.LocalReference(g.Notices.Base, v.Get("reference").Text())
+		if !ok || !IsDirectory(ref.Type) || strings.HasPrefix(v.Expression(), string(res.Type())+".meta.") {
 			continue
 		}
 		ref.Version = ""

@@ -238,7 +238,10 @@ func (g *Gateway) subscriptionOwner(ctx context.Context, v View, a Actor, code I
 	if err != nil {
 		return asked{}, err
 	}
-	p, err := g.permit(ctx, who, code, Question{Action: ReadAction})
+	p, system, err := g.systemSubscriptions(ctx, who, code, "Subscription")
+	if err == nil && !system {
+		p, err = g.permit(ctx, who, code, Question{Action: ReadAction})
+	}
 	if err != nil {
 		return asked{}, err
 	}

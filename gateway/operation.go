@@ -20,6 +20,13 @@ const (
 	Populate   OperationName = "populate"    // SDC OperationDefinition-Questionnaire-populate.html
 	Extract    OperationName = "extract"     // SDC OperationDefinition-QuestionnaireResponse-extract.html
 	Document   OperationName = "document"    // R4 composition-operation-document.html, of a CarePlan
+	Explain    OperationName = "explain"     // Consent: how a decision would fall, or fell
+	Simulate   OperationName = "simulate"    // Consent: what a draft would release
+	Disclosed  OperationName = "disclosures" // Consent: what has left on it
+	Confirm    OperationName = "confirm"     // Consent, CareTeam: to stand by a version
+	Withhold   OperationName = "withhold"    // any record: to keep it from the person it is about (pbrl. § 5-1)
+	Protect    OperationName = "protect"     // Patient: adressesperre
+	Hjemmel    OperationName = "hjemmel"     // system: a legal basis for sending, on or off
 )
 
 // Operation is what an operation is asked to do, besides the Target of its Interaction. Body of the
@@ -34,6 +41,15 @@ type Operation struct {
 	Subject   fhir.Reference // populate: the Patient
 	Canonical string         // populate: the Questionnaire, where Target has no id
 	Meta      *fhir.Value    // meta-add, meta-delete
+	Version   string         // confirm: the version that is stood by
+	Code      string         // withhold: nektet, utsatt, tredjepart or opphevet; protect: the grade
+	Active    bool           // hjemmel: on; Code is its name
+	Reason    string         // withhold, protect, hjemmel: why; High of withhold is when it ends
+	Inquiry   Inquiry        // explain
+	Language  Language       // explain, simulate: of the texts
+
+	// Outcome writes findings as an OperationOutcome in the language of who asks; nil: simulate tells none.
+	Outcome func([]fhir.Issue) []byte
 }
 
 // operation is the part of an operation that runs on one snapshot.
@@ -46,6 +62,9 @@ var operations = map[OperationName]operation{
 	Populate:   (*Gateway).populateAt,
 	Extract:    (*Gateway).extractAt,
 	Document:   (*Gateway).documentAt,
+	Explain:    (*Gateway).explainAt,
+	Simulate:   (*Gateway).simulateAt,
+	Disclosed:  (*Gateway).disclosuresAt,
 }
 
 // operate performs an operation. Those that change something are writes; all others look at one
@@ -54,6 +73,17 @@ func (g *Gateway) operate(ctx context.Context, a Actor, in Interaction) (Outcome
 	const op = "gateway.operate"
 	if in.Operation.Name == MetaAdd || in.Operation.Name == MetaDelete {
 		return g.changeMeta(ctx, a, in)
+	}
+	if in.Operation.Name == Confirm {
+		return g.confirm(ctx, a, in)
+	}
+	switch in.Operation.Name {
+	case Withhold:
+		return g.withholdAt(ctx, a, in)
+	case Protect:
+		return g.setShield(ctx, a, in)
+	case Hjemmel:
+		return g.switchHjemmel(ctx, a, in)
 	}
 	perform, ok := operations[in.Operation.Name]
 	if !ok {

@@ -138,29 +138,48 @@ func binding(a Actor, canonical, policy string) []byte {
 
 // sharedOnly is the constant outcome of every searchset: the same bytes whether something is
 // hidden or not (DESIGN § 3, What is released).
-const sharedOnly = `{"resource":{"resourceType":"OperationOutcome","issue":[{"severity":"information","code":"informational",` +
-	`"details":{"coding":[{"system":"http://sluse.no/fhir/CodeSystem/feil","code":"shared-only"}],` +
-	`"text":"viser bare det som er delt med deg; listen kan være ufullstendig"}}]},"search":{"mode":"outcome"}}`
+var sharedOnly = caption{
+	`{"resource":{"resourceType":"OperationOutcome","issue":[{"severity":"information","code":"informational",` +
+		`"details":{"coding":[{"system":"http://sluse.no/fhir/CodeSystem/feil","code":"shared-only"}],"text":`,
+	`"viser bare det som er delt med deg; listen kan være ufullstendig"`,
+	`"shows only what is shared with you; the list may be incomplete"`,
+}
 
 // includesCut is the outcome of a searchset in which not all that was asked to be included is.
-const includesCut = `{"resource":{"resourceType":"OperationOutcome","issue":[{"severity":"warning","code":"too-costly",` +
-	`"details":{"coding":[{"system":"http://sluse.no/fhir/CodeSystem/feil","code":"search.include-cut"}],` +
-	`"text":"ikke alt som skulle tas med, er med: det er for mye på én side. Be om færre treff med _count, eller søk etter det for seg"}}]},"search":{"mode":"outcome"}}`
+var includesCut = caption{
+	`{"resource":{"resourceType":"OperationOutcome","issue":[{"severity":"warning","code":"too-costly",` +
+		`"details":{"coding":[{"system":"http://sluse.no/fhir/CodeSystem/feil","code":"search.include-cut"}],"text":`,
+	`"ikke alt som skulle tas med, er med: det er for mye på én side. Be om færre treff med _count, eller søk etter det for seg"`,
+	`"not all that was to be included is there: it is too much for one page. Ask for fewer matches by _count, or search for it by itself"`,
+}
+
+// caption is an entry of a searchset that tells of the answer itself: what stands before its text, and the
+// text in bokmål and English.
+type caption struct{ head, nb, en string }
+
+func (n caption) in(english bool) string {
+	text := n.nb
+	if english {
+		text = n.en
+	}
+	return n.head + text + `}}]},"search":{"mode":"outcome"}}`
+}
 
 // page builds a Bundle of released bodies. Nothing is encoded anew: entries are the bytes.
 type page struct {
-	kind    string
-	search  Search
-	next    string
-	entries []byte
-	count   int
-	outcome bool
-	total   int                               // shown when it is counted
-	counted bool                              //
-	cut     bool                              // not all that was to be included is there
-	shown   func([]byte) ([]byte, error)      // what of a body is shown; nil: all
-	keep    func(r Record, body []byte) error // sees what is released; nil: nobody does
-	mode    string                            // of a searchset: "match" unless told
+	kind     string
+	search   Search
+	next     string
+	entries  []byte
+	count    int
+	outcome  bool
+	total    int                               // shown when it is counted
+	counted  bool                              //
+	cut      bool                              // not all that was to be included is there
+	shown    func([]byte) ([]byte, error)      // what of a body is shown; nil: all
+	keep     func(r Record, body []byte) error // sees what is released; nil: nobody does
+	mode     string                            // of a searchset: "match" unless told
+	withheld [][]byte                          // entries: what is withheld from the patient who asks
 }
 
 func newPage(kind string, s Search) *page { return &page{kind: kind, search: s} }
@@ -223,10 +242,19 @@ func (p *page) bytes() []byte {
 	}
 	b = append(b, ']')
 	entries := p.entries
-	for _, told := range []string{told(p.outcome, sharedOnly), told(p.cut, includesCut)} {
-		if told == "" {
+	for _, n := range []struct {
+		told bool
+		caption
+	}{{p.outcome, sharedOnly}, {p.cut, includesCut}} {
+		if !n.told {
 			continue
 		}
+		if len(entries) > 0 {
+			entries = append(entries, ',')
+		}
+		entries = append(entries, n.in(p.search.English)...)
+	}
+	for _, told := range p.withheld {
 		if len(entries) > 0 {
 			entries = append(entries, ',')
 		}
@@ -236,13 +264,6 @@ func (p *page) bytes() []byte {
 		b = append(append(append(b, `,"entry":[`...), entries...), ']')
 	}
 	return append(b, '}')
-}
-
-func told(yes bool, text string) string {
-	if yes {
-		return text
-	}
-	return ""
 }
 
 func (p *page) nextLink() string {

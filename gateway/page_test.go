@@ -2,6 +2,8 @@ package gateway
 
 import (
 	"crypto/rand"
+	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 )
@@ -39,6 +41,25 @@ func TestPageTokenIsBound(t *testing.T) {
 	} {
 		if _, err := try(); CodeOf(err) != BadQuery {
 			t.Errorf("%s: %v, want %s", name, err, BadQuery)
+		}
+	}
+}
+
+// What a page tells of itself is told in the language asked for, under the same code.
+func TestPageTellsOfItselfInTwoLanguages(t *testing.T) {
+	t.Parallel()
+	for english, want := range map[bool][2]string{
+		false: {"viser bare det som er delt med deg", "ikke alt som skulle tas med, er med"},
+		true:  {"shows only what is shared with you", "not all that was to be included is there"},
+	} {
+		p := newPage("searchset", Search{Self: "http://x/Task", English: english})
+		p.outcome, p.cut = true, true
+		body := string(p.bytes())
+		if !json.Valid([]byte(body)) || !strings.Contains(body, want[0]) || !strings.Contains(body, want[1]) {
+			t.Errorf("English %v: %s", english, body)
+		}
+		if !strings.Contains(body, `"shared-only"`) || !strings.Contains(body, `"search.include-cut"`) {
+			t.Errorf("English %v: a code is missing: %s", english, body)
 		}
 	}
 }

@@ -62,6 +62,9 @@ func (d *Draft) MarkIndex(res *fhir.Resource) {
 	d.Index = slices.Clone(d.Index) // a transaction may run again
 	fhir.MarkParts(res, d.Index, parts)
 	for i := range d.Index {
+		if d.Reference.Type == "Consent" {
+			hideConsent(&d.Index[i])
+		}
 		if v := &d.Index[i]; v.Form == fhir.IdentifierForm && !IsDirectory(v.Target) && !(v.Target == "" && numberSystems[v.System]) {
 			v.Mask |= ownersOnly
 		}

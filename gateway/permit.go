@@ -13,6 +13,9 @@ type asked struct {
 	party    Party
 	own      PersonID // Kind Patient
 	attested PersonID // attest bound to one patient; nobody when that patient is unknown
+	self     Facts    // Kind Patient: about herself, on this snapshot
+	reviews  []fhir.ID
+	hjemler  Hjemler // what parties have switched on, as of the same snapshot
 }
 
 // nobody is a person that no record has: the question was about somebody, and there is none.
@@ -23,7 +26,17 @@ func (g *Gateway) resolve(ctx context.Context, v View, a Actor) (asked, error) {
 	if err != nil {
 		return asked{}, Failed("gateway.resolve", Unavailable, err)
 	}
-	return asking(dir, a, func(n NIN) (PersonID, error) { return g.personOf(ctx, v, a.Party, n) })
+	who, err := asking(dir, a, func(n NIN) (PersonID, error) { return g.personOf(ctx, v, a.Party, n) })
+	if err != nil {
+		return asked{}, err
+	}
+	if a.Kind == Patient {
+		if who.self, _, err = v.FactsAbout(ctx, a.Party, Subject{NIN: a.Self}); err != nil {
+			return asked{}, err
+		}
+	}
+	who.reviews, err = g.reviewsFor(ctx, v, who)
+	return who, err
 }
 
 func (g *Gateway) personOf(ctx context.Context, v View, party HERID, n NIN) (PersonID, error) {
@@ -37,7 +50,7 @@ func asking(dir Directory, a Actor, person func(NIN) (PersonID, error)) (who ask
 	if a.Kind == Nobody || (!ok && a.Kind != Operator) {
 		return asked{}, forbidden("gateway.resolve", "actor-unknown")
 	}
-	who = asked{Actor: a, party: party}
+	who = asked{Actor: a, party: party, hjemler: hjemlerOf(dir)}
 	if a.Kind == Patient {
 		if who.own, err = person(a.Self); err != nil {
 			return asked{}, err
@@ -62,7 +75,7 @@ func orNobody(p PersonID) PersonID {
 // permit asks the Decider and wraps the answer. A denial is a permit that reaches nothing, so
 // that what is denied runs the same statements as what is not there; an error is a refusal.
 func (g *Gateway) permit(ctx context.Context, who asked, code InteractionCode, q Question) (Permit, error) {
-	q.Actor, q.Party, q.Parts, q.Own, q.Now = who.Actor, who.party, who.party.Above, who.own, g.Clock()
+	q.Actor, q.Party, q.Parts, q.Own, q.Now, q.Hjemler = who.Actor, who.party, who.party.Above, who.own, g.Clock(), who.hjemler
 	if who.attested != 0 && q.Facts.Person != who.attested {
 		q.Facts = Facts{} // a token bound to one patient brings no other person's grants
 	}
@@ -71,6 +84,13 @@ func (g *Gateway) permit(ctx context.Context, who asked, code InteractionCode, q
 		return Permit{}, Failed("gateway.permit", Unavailable, err)
 	}
 	d.Scope = d.Scope.bounded(q)
+	if who.attested <= 0 || q.Facts.Person != who.attested {
+		d.Scope.Emergency = 0
+	}
+	withheld, err := g.guardInsight(who, q, &d.Scope)
+	if err != nil {
+		return Permit{}, err
+	}
 	if who.attested != 0 {
 		d.Scope.Self, d.Scope.Person = true, who.attested
 		if d.Scope.Join != nil {
@@ -79,18 +99,53 @@ func (g *Gateway) permit(ctx context.Context, who asked, code InteractionCode, q
 			d.Scope.Join = &join
 		}
 	}
-	return Permit{decision: d, code: code, actor: who.Actor, party: who.party, outlines: g.outlines}, nil
+	return Permit{decision: d, code: code, actor: who.Actor, party: who.party, outlines: g.outlines, withheld: withheld}, nil
+}
+
+// guardInsight keeps from the patient what is withheld from her, and lets compliance see what it is to review.
+func (g *Gateway) guardInsight(who asked, q Question, s *Scope) ([]Withholding, error) {
+	if q.Action != ReadAction {
+		return nil, nil
+	}
+	s.Reviews = who.reviews
+	if who.Kind != Patient {
+		return nil, nil
+	}
+	withheld, known, err := g.withheldFrom(who, q)
+	if err != nil {
+		return nil, err
+	}
+	if !known {
+		s.Terms = nil
+		return nil, nil
+	}
+	*s = s.Less(withheld)
+	return withheld, nil
 }
 
 // bounded holds a scope to its question, whatever the policy answered: terms only about the one
-// person asked about, a join only where nobody was named.
+// person asked about, a join only where nobody was named, and beside it only what stands whoever the
+// record is about.
 func (s Scope) bounded(q Question) Scope {
 	s.Directory = true
-	if q.Action == WriteAction || !q.Named || q.Facts.Person <= 0 {
-		s.Terms = nil
-	}
 	if q.Named || q.Action != ReadAction {
 		s.Join = nil
+	}
+	if q.Named || q.Action != ReadAction {
+		s.Consents.Each = nil
+	}
+	if q.Action != ReadAction || q.Named && q.Facts.Person <= 0 {
+		s.Emergency, s.Consents = 0, ConsentScope{}
+	}
+	if !q.Named {
+		s.Emergency, s.Consents.Views = 0, nil
+	}
+	switch {
+	case q.Action == ReadAction && !q.Named && s.Self: // about herself, whether she is named or not
+	case q.Action == WriteAction, q.Named && q.Facts.Person <= 0, !q.Named && s.Join == nil:
+		s.Terms = nil
+	case !q.Named:
+		s.Terms = slices.DeleteFunc(slices.Clone(s.Terms), func(t Term) bool { return !t.Standing })
 	}
 	if q.Named && !s.Self {
 		s.Person = q.Facts.Person
@@ -128,28 +183,39 @@ func (p Permit) checked(r Record) error {
 		return Failed(op, Internal, errNotCovered)
 	}
 	crossing := !IsDirectory(r.Reference.Type) && !scope.owns(r) && r.Fetched == 0
-	if crossing && covered != r.Covered {
+	if crossing && !scope.Consents.shows(r) && !scope.reviews(r) && covered&^addressMask != r.Covered {
 		return Failed(op, Internal, errCoverDiffers)
 	}
 	return nil
 }
 
-// citations gives what a release stands on: every permit that touches the record and covers a
-// label of it.
+// citations gives what a release stands on.
 func (p Permit) citations(r Record) []Citation {
-	scope := p.Scope()
+	if p.decision.Effect != Allow {
+		return nil
+	}
+	return p.decision.Cited(r)
+}
+
+// Cited gives what a release of the record by the decision stands on: every permit that touches it and covers
+// a label of it.
+func (d Decision) Cited(r Record) []Citation {
+	scope := d.Scope
 	if scope.owns(r) {
 		return nil
+	}
+	if scope.Emergency != 0 {
+		return []Citation{d.Emergency}
 	}
 	_, sent := r.sentTo(scope.Own)
 	var cited []Citation
 	for i := range scope.Terms {
 		t := &scope.Terms[i]
-		if t.Effect != Allow || t.Sent != sent || t.Mask&r.Labels == 0 || !t.touches(r) {
+		if t.Effect != Allow || t.Sent != sent || t.mask(r, scope.Own)&r.Labels == 0 || !t.touches(r) {
 			continue
 		}
-		if t.Citation >= 0 && t.Citation < len(p.decision.Citations) {
-			if c := p.decision.Citations[t.Citation]; !slices.Contains(cited, c) {
+		if t.Citation >= 0 && t.Citation < len(d.Citations) {
+			if c := d.Citations[t.Citation]; !slices.Contains(cited, c) {
 				cited = append(cited, c)
 			}
 		}
@@ -170,11 +236,11 @@ func holder(r Record) HERID {
 // message and was read.
 func (p Permit) fetched(r Record) (FetchedVersion, bool) {
 	scope := p.Scope()
-	if _, sent := r.sentTo(scope.Own); !sent || r.Reference.Type == "AuditEvent" || r.Fetched != 0 || scope.owns(r) {
+	if _, sent := r.sentTo(scope.Own); !sent || scope.Emergency != 0 || r.Reference.Type == "AuditEvent" || r.Fetched != 0 || scope.owns(r) {
 		return FetchedVersion{}, false
 	}
 	covered, _ := scope.Releases(r)
-	return FetchedVersion{Party: scope.Own, Record: r.Reference, Mask: covered}, true
+	return FetchedVersion{Party: scope.Own, Record: r.Reference, Mask: covered &^ addressMask}, true
 }
 
 // entry begins a line of the ledger.
@@ -194,6 +260,12 @@ func (g *Gateway) entry(who asked, code InteractionCode, outcome AuditOutcome, p
 
 // record makes entries durable before anything leaves.
 func (g *Gateway) record(ctx context.Context, entries []AuditEntry, fetched []FetchedVersion) error {
+	if accesses := broken(entries); len(accesses) > 0 {
+		if err := g.recordEmergency(ctx, entries, accesses); err != nil {
+			return Failed("gateway.record", Unavailable, err)
+		}
+		entries = nil
+	}
 	if err := g.Store.Record(ctx, entries, fetched); err != nil {
 		return Failed("gateway.record", Unavailable, err)
 	}

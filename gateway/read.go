@@ -55,7 +55,9 @@ func (g *Gateway) answerRead(who asked, p Permit, in Interaction, person PersonI
 	var seen looked
 	switch CodeOf(err) {
 	case NotFound:
-		seen.refusal = absent(op)
+		if seen.refusal = p.tellWithheld(in.Target); seen.refusal == nil {
+			seen.refusal = absent(op)
+		}
 	case Gone:
 		seen.refusal = err
 	default:
@@ -109,6 +111,9 @@ func (g *Gateway) permitted(ctx context.Context, v View, a Actor, in Interaction
 	if IsDirectory(in.Target.Type) {
 		return who, directoryPermit(who, in.Code), Facts{}, nil
 	}
+	if p, ok, err := g.systemSubscriptions(ctx, who, in.Code, in.Target.Type); ok || err != nil {
+		return who, p, facts, err
+	}
 	p, err := g.permit(ctx, who, in.Code, Question{Action: ReadAction, Named: true, Facts: facts})
 	return who, p, facts, err
 }
@@ -117,6 +122,9 @@ func (g *Gateway) permitted(ctx context.Context, v View, a Actor, in Interaction
 func (g *Gateway) permitFor(ctx context.Context, v View, who asked, code InteractionCode, r fhir.Reference) (Permit, Facts, error) {
 	if IsDirectory(r.Type) {
 		return directoryPermit(who, code), Facts{}, nil
+	}
+	if p, ok, err := g.systemSubscriptions(ctx, who, code, r.Type); ok || err != nil {
+		return p, Facts{}, err
 	}
 	facts, err := v.FactsOf(ctx, fhir.Reference{Type: r.Type, ID: r.ID})
 	if err != nil {

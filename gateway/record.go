@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"slices"
 	"time"
 
 	"github.com/sluse/sluse/gateway/fhir"
@@ -38,21 +39,46 @@ func (r Record) at() Cursor {
 	return Cursor{At: r.Updated, Key: r.Key, Set: true}
 }
 
-// Sent is one receiver of the message that a record came with, and what was covered then.
-// What was withheld is never released later by that message (DESIGN § 3).
+// Sent is one receiver of a message that a record came with, and what was covered then. What was withheld is
+// never released later by that message (DESIGN § 3). A receiver has one without Message, of all that it was
+// sent, and one for each kind of message.
 type Sent struct {
-	To   HERID
-	Mask Labels
+	To      HERID
+	Message string // kind, of kodeverk 8279; "": whatever the kind
+	Mask    Labels
+}
+
+// SentBy adds to the list what a receiver got by a message of a kind.
+func SentBy(list []Sent, to HERID, kind string, mask Labels) []Sent {
+	for _, name := range []string{"", kind} {
+		at := slices.IndexFunc(list, func(s Sent) bool { return s.To == to && s.Message == name })
+		if at >= 0 {
+			list[at].Mask |= mask
+		} else {
+			list = append(list, Sent{To: to, Message: name, Mask: mask})
+		}
+	}
+	return list
 }
 
 // sentTo tells whether the record was sent to the party, and the labels released by that.
 func (r Record) sentTo(party HERID) (Labels, bool) {
 	for _, s := range r.Sent {
-		if s.To == party {
+		if s.To == party && s.Message == "" {
 			return s.Mask, true
 		}
 	}
 	return AllLabels, false
+}
+
+// sentAs gives the labels released to the party by messages of a kind.
+func (r Record) sentAs(party HERID, kind string) (released Labels) {
+	for _, s := range r.Sent {
+		if s.To == party && s.Message == kind {
+			released |= s.Mask
+		}
+	}
+	return released
 }
 
 // Draft is a version about to be written. The store resolves its person from Subject: a Patient

@@ -173,9 +173,12 @@ func (g *Gateway) relay(ctx context.Context, tx Tx, o Order, t Translator, withi
 		o.State = Rejected
 		return tx.Advance(ctx, o, time.Time{}, "withdrawn") // its sender took it back
 	}
-	p, err := g.relayPermit(ctx, tx, to, o)
+	p, err := g.relayPermit(ctx, tx, dir, to, o, kindOf(res.Root()))
 	if err != nil {
 		return err
+	}
+	if subject, _ := res.Subject(); o.Notice {
+		p = p.telling(o.Party, o.Communication, subject)
 	}
 	s := sending{gateway: g, order: o, own: own, permit: p, communication: order}
 	if err := s.collect(ctx, tx, res); err != nil {
@@ -191,16 +194,16 @@ func (g *Gateway) relay(ctx context.Context, tx Tx, o Order, t Translator, withi
 	return g.lay(ctx, tx, s, owner, to, t, within)
 }
 
-func (g *Gateway) relayPermit(ctx context.Context, v View, to Party, o Order) (Permit, error) {
+func (g *Gateway) relayPermit(ctx context.Context, v View, dir Directory, to Party, o Order, kind string) (Permit, error) {
 	facts, err := v.FactsFor(ctx, []PersonID{o.Person})
 	if err != nil {
 		return Permit{}, err
 	}
-	q := Question{Action: MessageAction, Named: true, Facts: Facts{Person: o.Person}}
+	q := Question{Action: MessageAction, Named: true, Facts: Facts{Person: o.Person}, Message: kind}
 	if len(facts) == 1 {
 		q.Facts = facts[0]
 	}
-	return g.permit(ctx, mailboxOf(to, o.Receiver), Relay, q)
+	return g.permit(ctx, mailboxOf(dir, to, o.Receiver), Relay, q)
 }
 
 // sending is what one order will carry.
@@ -278,7 +281,7 @@ func (s *sending) take(r Record) (bool, error) {
 	r = plain(r)
 	covered := s.permit.covers(r)
 	if !r.Labels.Within(covered) {
-		s.missing |= r.Labels &^ covered
+		s.missing |= (r.Labels &^ covered).told()
 		s.entities = append(s.entities, AuditEntity{Record: r.Reference, Custodian: r.Custodian, Withheld: r.Labels &^ covered})
 		return false, nil
 	}
@@ -286,7 +289,7 @@ func (s *sending) take(r Record) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	s.missing |= withheld
+	s.missing |= withheld.told()
 	included := Labels(0)
 	for _, part := range r.Parts {
 		if part.Labels.Within(covered) {
@@ -325,11 +328,11 @@ func (g *Gateway) lay(ctx context.Context, tx Tx, s sending, owner asked, to Par
 	}
 	m.ID, m.Party, m.Document, m.Digest, m.At = MessageID(id), o.Party, document, digestOf(document), now
 	m.State, m.Actor = Acknowledged, o.Actor
-	s.content.Relayed, s.content.Report = true, report
+	s.content.Relayed, s.content.Notice, s.content.Report = true, o.Notice, report
 	if err := tx.Lay(ctx, m, o.Person, s.content); err != nil {
 		return err
 	}
-	if err := tx.Deliver(ctx, Envelope{Receiver: o.Receiver.HERID, Party: to.ID, Message: m, Person: o.Person}); err != nil {
+	if err := tx.Deliver(ctx, Envelope{Receiver: o.Receiver.HERID, Party: to.ID, Message: m, Person: o.Person, Disclosed: cited(s.entities, "", to.ID)}); err != nil {
 		return err
 	}
 	o.State, o.Message, o.Deadline = SentOut, m.ID, now.Add(within)
@@ -355,6 +358,11 @@ func (g *Gateway) hold(ctx context.Context, tx Tx, s sending, owner asked) error
 	}
 	if err := g.relayed(ctx, tx, s, owner, Refused, code); err != nil {
 		return err
+	}
+	if s.permit.Scope().Manual {
+		if err := g.remind(ctx, tx, s.order.Party, s.order.Person, messageByHand, byHandText); err != nil {
+			return err
+		}
 	}
 	return g.stop(ctx, tx, s.order, state, s.reason)
 }

@@ -49,6 +49,14 @@ func (p Permit) release(r Record) (body []byte, withheld Labels, err error) {
 	if scope.owns(r) || IsDirectory(r.Reference.Type) {
 		return r.Body, 0, nil
 	}
+	if scope.Consents.shows(r) {
+		body, err = p.consentView(r)
+		return body, 0, err
+	}
+	if scope.reviews(r) {
+		body, err = reviewView(r)
+		return body, 0, err
+	}
 	if body, withheld, ok := p.outlines.cut(r, covered); ok {
 		return body, withheld, nil
 	}

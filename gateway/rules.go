@@ -63,7 +63,7 @@ func (g *Gateway) directoryRules(who asked, res *fhir.Resource) error {
 	if root.Get("header") != nil {
 		return refuse("directory.header", "header")
 	}
-	if namesRecord(root) {
+	if namesRecord(g.Notices.Base, root) {
 		return refuse("directory.record-reference", "reference")
 	}
 	for _, id := range root.Get("identifier").Items() {
@@ -81,20 +81,21 @@ func (g *Gateway) directoryRules(who asked, res *fhir.Resource) error {
 	return nil
 }
 
-func namesRecord(v *fhir.Value) bool {
+// namesRecord tells whether a reference below v is to anything but the directory of the server at base.
+func namesRecord(base string, v *fhir.Value) bool {
 	for _, item := range v.Items() {
-		if namesRecord(item) {
+		if namesRecord(base, item) {
 			return true
 		}
 	}
 	for _, m := range v.Members() {
 		if m.Name == "reference" && m.Value.Kind() == fhir.String {
-			t, _, found := strings.Cut(m.Value.Text(), "/")
-			if found && !IsDirectory(fhir.Type(t)) {
+			ref, ok := fhir.LocalReference(base, m.Value.Text())
+			if ok && !IsDirectory(ref.Type) || !ok && strings.Contains(m.Value.Text(), "/") {
 				return true
 			}
 		}
-		if namesRecord(m.Value) {
+		if namesRecord(base, m.Value) {
 			return true
 		}
 	}

@@ -40,6 +40,9 @@ func (g *Gateway) searchAt(ctx context.Context, v View, a Actor, in Interaction)
 	page.outcome = !IsDirectory(in.Target.Type) || found.wide
 	page.total, page.counted = found.total, found.counted
 	page.shown = showing(in.Search)
+	if page.withheld, err = g.withheldEntries(who, in.Target.Type); err != nil {
+		return looked{}, err
+	}
 	if len(found.rows) > in.Search.Count {
 		found.rows = found.rows[:in.Search.Count]
 		if page.next, err = g.seal(g.following(found, in.Search), found.bound); err != nil {
@@ -50,7 +53,7 @@ func (g *Gateway) searchAt(ctx context.Context, v View, a Actor, in Interaction)
 	if err != nil {
 		return looked{}, err
 	}
-	inclusion := newInclusion(in.Search.Includes)
+	inclusion := newInclusion(g.Notices.Base, in.Search.Includes)
 	page.keep = inclusion.keep
 	rows, err := g.releaseRows(who, in.Code, found.rows, permits, page)
 	if err != nil {
@@ -232,9 +235,7 @@ func byPatient(t fhir.Type, s Search) (Search, error) {
 			Severity: "error", Type: "not-supported", Code: "search.parameter-unknown", Expression: "patient", Args: []string{string(t), "–"},
 		})
 	}
-	s.Criteria = append(slices.Clone(s.Criteria), fhir.Criterion{
-		Name: param.Name, Ways: []fhir.Way{{From: t, Param: param}}, Values: []fhir.Operand{{Reference: s.Subject.Patient}},
-	})
+	s.Criteria = append(slices.Clone(s.Criteria), criterion(param, fhir.Operand{Reference: s.Subject.Patient}))
 	return s, nil
 }
 

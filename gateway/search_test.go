@@ -149,7 +149,7 @@ func TestSearchBringsOnlyWhatMayBeRead(t *testing.T) {
 	w.wants(w.seek(at(ous), "", "_type=Task,ServiceRequest,Organization&_id="+string(first.ID)+","+string(open.ID)+","+string(secret.ID)), "system", "Task a", "ServiceRequest")
 	within := func(s *gateway.Search) { s.Subject, s.Compartment = gateway.Subject{Patient: p}, true }
 	w.wants(w.seek(at(ous), "ServiceRequest", "", within), "compartment", "ServiceRequest")
-	w.wants(w.seek(at(ous), "", "_type=ServiceRequest,Consent,Patient", within), "all of the compartment", "ServiceRequest", "Patient")
+	w.wants(w.seek(at(ous), "", "_type=ServiceRequest,Consent,Patient", within), "all of the compartment, the permit that names the asker too", "ServiceRequest", "Consent", "Patient")
 	w.wants(w.seek(at(gp), "", "_type=ServiceRequest,Consent,Patient", within), "another's compartment")
 }
 
@@ -267,4 +267,116 @@ func TestPagesByValues(t *testing.T) {
 			t.Errorf("%s: %v", sort, seen)
 		}
 	}
+}
+
+// Pages in an order by values neither skip nor repeat while those values change, for who sees everything
+// and for who does not: whichever kind of value it is, and however far it moves.
+func TestPagesByValuesStandStill(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := w.patientOf(at(bydel), kari)
+	w.mustPost(at(bydel), consentOf(p, []string{"plan", "henvisning", "samarbeid", "somatisk"}, ous))
+	for _, c := range []struct {
+		kind  fhir.Type
+		sorts []string
+		shows string // a label that is shared, "" when the rules give one; every fifth has one that is not
+		body  func(n, value int) string
+	}{
+		{"Task", []string{"period", "-period", "period,_id", "-period,-_id", "_id", "-_id", "modified,period", "-_lastUpdated,period", "period,_lastUpdated", "authored-on,-period"}, "plan", func(n, value int) string {
+			more := fmt.Sprintf(`,"authoredOn":"2026-11-%02d"`, 1+value%3)
+			if value%4 != 0 {
+				more += fmt.Sprintf(`,"executionPeriod":{"start":"2026-10-%02d"}`, 1+value%28)
+			}
+			return fmt.Sprintf(`"status":"ready","intent":"order","description":" %02d","for":{"reference":"%s"}%s`, n, p, more)
+		}},
+		{"Observation", []string{"value-quantity", "-value-quantity", "value-quantity,-date", "-value-date"}, "somatisk", func(n, value int) string {
+			more := fmt.Sprintf(`,"valueQuantity":{"value":%d,"system":"http://unitsofmeasure.org","code":"%s","unit":"x"}`, value%9, []string{"g", "kg", "mg"}[value%3])
+			switch value % 5 {
+			case 0:
+				more = ``
+			case 1:
+				more = fmt.Sprintf(`,"valueDateTime":"2026-09-%02d"`, 1+value%28)
+			}
+			return fmt.Sprintf(`"status":"final","code":{"coding":[{"system":"urn:oid:2.16.578.1.12.4.1.1.7170","code":"A01"}],"text":" %02d"},"subject":{"reference":"%s"},"effectiveDateTime":"2026-10-%02d"%s`, n, p, 1+value%7, more)
+		}},
+		{"Location", []string{"name", "-name", "name,-_lastUpdated"}, "", func(n, value int) string {
+			return fmt.Sprintf(`"status":"active","description":" %02d","name":"%s"`, n, strings.Repeat([]string{"Å", "a", "Sagene helsehus i Oslo kommune nr ", "Ø"}[value%4], 1+value%3)+fmt.Sprint(value%2))
+		}},
+	} {
+		refs := make([]fhir.Reference, 14)
+		written := func(n, value int, id fhir.ID) string {
+			body := `{"resourceType":"` + string(c.kind) + `",`
+			if id != "" {
+				body += `"id":"` + string(id) + `",`
+			}
+			if label := c.shows; label != "" {
+				if n%5 == 4 {
+					label = "okonomi"
+				}
+				body += `"meta":{"security":[{"system":"` + gateway.LabelSystem + `","code":"` + label + `"}]},`
+			}
+			return body + c.body(n, value) + `}`
+		}
+		for n := range refs {
+			refs[n] = w.mustPost(at(bydel), written(n, n*5, ""))
+			w.clock.forward(time.Second)
+		}
+		for _, who := range []gateway.Actor{at(bydel), at(ous)} {
+			for _, sort := range c.sorts {
+				w.standsStill(who, c.kind, sort, refs, func(n int) bool { return who.Party == bydel || c.shows == "" || n%5 != 4 }, func(n, value int) {
+					_, err := w.put(at(bydel), written(n, value, refs[n].ID), "")
+					must(t, err)
+				}, func() fhir.Reference { return w.mustPost(at(bydel), written(99, 3, "")) })
+			}
+		}
+	}
+}
+
+// standsStill goes through the pages of a search while everything is changed between them.
+func (w *world) standsStill(who gateway.Actor, kind fhir.Type, sort string, refs []fhir.Reference, visible func(int) bool, change func(n, value int), add func() fhir.Reference) {
+	w.t.Helper()
+	var seen, want []string
+	for n, r := range refs {
+		if visible(n) {
+			want = append(want, string(r.ID))
+		}
+	}
+	page, round := "", 0
+	var added []fhir.Reference
+	for {
+		b := w.seek(who, kind, "_count=3&_sort="+sort+"&_id="+ids(refs), func(s *gateway.Search) { s.Page = page })
+		for _, e := range b.Entry {
+			if e.Search.Mode == "match" {
+				seen = append(seen, string(parse(w.t, string(e.Resource)).ID()))
+			}
+		}
+		if page = b.next(); page == "" || len(seen) > 3*len(refs) {
+			break
+		}
+		w.clock.forward(time.Second)
+		round++
+		for n := range refs { // from one end of the order to the other, some twice
+			change(n, (n*7+round*11)%40)
+		}
+		change(round%len(refs), 39-round)
+		added = append(added, add())
+		w.clock.forward(time.Second)
+	}
+	for _, r := range added {
+		_, err := w.Do(context.Background(), at(bydel), gateway.Interaction{Code: gateway.Delete, Target: r})
+		must(w.t, err)
+	}
+	slices.Sort(seen)
+	slices.Sort(want)
+	if !slices.Equal(seen, want) {
+		w.t.Errorf("%s: %s by %s: %d of %d:\n%v\n%v", who.Party, kind, sort, len(seen), len(want), seen, want)
+	}
+}
+
+func ids(refs []fhir.Reference) string {
+	list := make([]string, 0, len(refs))
+	for _, r := range refs {
+		list = append(list, string(r.ID))
+	}
+	return strings.Join(list, ",")
 }

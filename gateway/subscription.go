@@ -13,7 +13,7 @@ const Notify InteractionCode = "notify"
 // Notices says how subscribers are notified. The zero Notices allows no destination, so that no
 // Subscription can be stored.
 type Notices struct {
-	Base         string // absolute FHIR base, for what notifications refer to
+	Base         string // absolute FHIR base: of what notifications refer to, and of references that name this server
 	Destinations []Destination
 	Tries        int           // failed deliveries in a row after which a Subscription is in error; 8 when zero
 	Backoff      time.Duration // before the second try, doubled for each further one; 1 s when zero
@@ -161,6 +161,19 @@ func (g *Gateway) subscribe(ctx context.Context, tx Tx, who asked, w *written, r
 		s.Place, s.Number, s.Delivered, s.Sent = was.Place, was.Number, was.Delivered, was.Sent
 	}
 	return tx.Subscribe(ctx, s, fresh || was.Status == SubscriptionOff)
+}
+
+// systemSubscriptions reaches, for a system without a person, the subscriptions of its own party, which
+// it may write, and nothing else. ok is false for every other question.
+func (g *Gateway) systemSubscriptions(ctx context.Context, who asked, code InteractionCode, t fhir.Type) (p Permit, ok bool, err error) {
+	if who.Kind != Machine || t != "Subscription" {
+		return Permit{}, false, nil
+	}
+	p, err = g.permit(ctx, who, code, Question{Action: WriteAction, Type: t})
+	if scope := p.Scope(); err == nil {
+		p.decision.Scope = Scope{Own: scope.Own, Revision: scope.Revision}
+	}
+	return p, true, err
 }
 
 func refuseSubscription(code, expression string) error {

@@ -45,6 +45,7 @@ type check struct {
 	dir    Directory
 	in     Interaction
 	issues []fhir.Issue
+	grants []Grant // of a Consent
 }
 
 // faults takes the findings of an error of content; every other error is one.
@@ -165,7 +166,7 @@ func (c *check) labels(ctx context.Context, res *fhir.Resource) error {
 	if IsDirectory(res.Type()) {
 		return nil
 	}
-	found, err := c.Labeller.Label(ctx, res)
+	found, err := c.labelled(ctx, c.dir, res)
 	if err != nil {
 		return c.faults(err)
 	}
@@ -213,17 +214,25 @@ func (c *check) consent(ctx context.Context, res *fhir.Resource) error {
 		return res, res
 	}
 	ref := fhir.Reference{Type: "Consent", ID: "ny", Version: "1"}
-	grants, issues := c.Normalizer.Grants(res, ref, c.who.party, c.who.Kind == Patient, c.dir, team)
-	if lost != nil {
+	rest := c.resting(c.view, c.dir, facts.Person)
+	in := rest.setting(ctx, c.who.party, c.who.Kind == Patient)
+	in.Team = team
+	grants, issues := c.Normalizer.Grants(res, ref, in)
+	if lost = errors.Join(lost, rest.err); lost != nil {
 		return lost
 	}
-	c.issues = append(c.issues, issues...)
+	c.issues, c.grants = append(c.issues, issues...), grants
 	if datedAhead(res.Root(), grants, c.Clock()) {
 		c.issues = append(c.issues, fhir.Issue{
 			Severity: "error", Type: "business-rule", Code: "consent.dated-ahead", Expression: "Consent.dateTime",
 		})
 	}
-	return nil
+	if faulty(c.issues) || c.who.attested != 0 && c.who.attested != facts.Person {
+		return nil
+	}
+	advice, err := c.advised(c.who, grants, facts, res.ID())
+	c.issues = append(c.issues, advice...)
+	return err
 }
 
 // questionnaire finds a Questionnaire of the directory by its canonical URL, with or without version;
@@ -231,13 +240,12 @@ func (c *check) consent(ctx context.Context, res *fhir.Resource) error {
 func (g *Gateway) questionnaire(ctx context.Context, v View, who asked, canonical string) (*fhir.Resource, error) {
 	address, version, _ := strings.Cut(canonical, "|")
 	address, _, _ = strings.Cut(address, "#")
-	param, ok := fhir.SearchParamOf("Questionnaire", "url")
-	if !ok || address == "" {
+	if address == "" {
 		return nil, nil
 	}
 	rows, err := v.Search(ctx, directoryPermit(who, Operate), "Questionnaire", Search{
-		Sort:       Sort{Param: "_lastUpdated", Descending: true},
-		Conditions: []Condition{{Param: param, Values: []Operand{{Code: address, AnySystem: true}}}},
+		Sort:     Sort{Param: "_lastUpdated", Descending: true},
+		Criteria: []fhir.Criterion{criterion(fhir.SearchParameterOf("Questionnaire", "url"), fhir.Operand{URL: address})},
 	}, 0, maxAlongside, Cursor{})
 	if err != nil && CodeOf(err) != NotFound {
 		return nil, err

@@ -26,6 +26,7 @@ type world struct {
 	t     *testing.T
 	clock *clock
 	store *postgres.Store
+	dsn   string
 }
 
 type clock struct {
@@ -62,6 +63,19 @@ func newWorld(t *testing.T) *world {
 	ctx := context.Background()
 	c := &clock{now: time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC)}
 	dsn := postgrestest.OpenPrepared(t, "gateway", func(dsn string) error { return postgres.Migrate(ctx, dsn) })
+	w := replica(t, dsn, c)
+	w.party(bydel, "bydel-helse", "helse-kommune")
+	w.party(sosial, "bydel-sosial", "sosial")
+	w.party(gp, "fastlege", "helse-kommune")
+	w.party(ous, "hf", "helse-spesialist")
+	w.party(people, "pasient", "privat")
+	return w
+}
+
+// replica is one process on a database: a store, a policy and memories of its own.
+func replica(t *testing.T, dsn string, c *clock) *world {
+	t.Helper()
+	ctx := context.Background()
 	store, err := postgres.Open(ctx, postgres.Config{
 		DSN: dsn, HashKey: [32]byte{1}, Clock: c.time, Unsafe: true, MaxConns: 8,
 		Source: audit.Source{Site: "sluse.test"},
@@ -79,13 +93,7 @@ func newWorld(t *testing.T) *world {
 		Clock: c.time, Random: rand.Reader, SealKey: make([]byte, 32),
 	})
 	must(t, err)
-	w := &world{Gateway: g, t: t, clock: c, store: store}
-	w.party(bydel, "bydel-helse", "helse-kommune")
-	w.party(sosial, "bydel-sosial", "sosial")
-	w.party(gp, "fastlege", "helse-kommune")
-	w.party(ous, "hf", "helse-spesialist")
-	w.party(people, "pasient", "privat")
-	return w
+	return &world{Gateway: g, t: t, clock: c, store: store, dsn: dsn}
 }
 
 func must(t *testing.T, err error) {

@@ -21,7 +21,7 @@ func (g *Gateway) write(ctx context.Context, a Actor, in Interaction) (Outcome, 
 	if s.permit, err = g.mayWrite(ctx, who, in); err != nil {
 		return Outcome{}, err
 	}
-	if in.When == nil && (in.Code == Create || in.Code == Update) {
+	if in.When == nil && (in.Code == Create || in.Code == Update && !others[in.Target.Type]) {
 		if s.ready, err = g.prepare(ctx, who, dir, in); err != nil {
 			return Outcome{}, g.refusedWrite(ctx, who, in, g.refuseContent(ctx, s, err))
 		}
@@ -143,6 +143,9 @@ func (g *Gateway) perform(ctx context.Context, tx Tx, s step) (Outcome, error) {
 			return out, err
 		}
 	}
+	if out, done, err := g.byOther(ctx, tx, s); done || err != nil {
+		return out, err
+	}
 	switch s.in.Code {
 	case Delete:
 		return g.delete(ctx, tx, s)
@@ -176,13 +179,15 @@ type written struct {
 	points   []fhir.Reference
 	dir      Directory
 
-	subscription *wanted // of a Subscription: what it asks for
+	subscription *wanted      // of a Subscription: what it asks for
+	before       Record       // the version that this one replaces; zero: none
+	remarks      []fhir.Issue // on a Consent that is stored all the same
 }
 
 // composite writes need more than the row: grants, labels of what they point at, a queue.
 func (w *written) composite() bool {
 	t := w.draft.Reference.Type
-	return t == "Consent" || t == "CareTeam" || w.subscription != nil || len(w.points) > 0 || queues(w.resource)
+	return t == "Consent" || t == "CareTeam" || t == "Patient" || w.subscription != nil || len(w.points) > 0 || queues(w.resource)
 }
 
 // prepare checks and labels a body: everything that needs no transaction.
@@ -202,11 +207,8 @@ func (g *Gateway) prepare(ctx context.Context, who asked, dir Directory, in Inte
 	if err != nil {
 		return nil, err
 	}
-	found, err := g.Labeller.Label(ctx, res)
+	found, err := g.labelled(ctx, dir, res)
 	if err != nil {
-		return nil, err
-	}
-	if err := g.tellNames(ctx, dir, res, &found); err != nil {
 		return nil, err
 	}
 	ref, err := g.newReference(res.Type(), in.Target.ID)
@@ -215,7 +217,7 @@ func (g *Gateway) prepare(ctx context.Context, who asked, dir Directory, in Inte
 	}
 	d := Draft{
 		Reference: ref, Custodian: who.Party, Labels: found.Labels, Added: found.Added, Parts: found.Parts,
-		Index: fhir.Index(res), Updated: g.Clock(), Method: in.Code, Actor: who.Actor,
+		Index: fhir.IndexAt(g.Notices.Base, res), Updated: g.Clock(), Method: in.Code, Actor: who.Actor,
 	}
 	d.Subject, _ = res.Subject()
 	d.Low, d.High, _ = res.Date()
@@ -229,7 +231,9 @@ func (g *Gateway) prepare(ctx context.Context, who asked, dir Directory, in Inte
 			return nil, err
 		}
 	}
-	return &written{resource: res, draft: d, points: found.Points, dir: dir, subscription: sub}, nil
+	w := &written{resource: res, draft: d, points: found.Points, dir: dir, subscription: sub}
+	w.markPlaces()
+	return w, nil
 }
 
 // stamp fixes the bytes: id and meta are the server's, every other byte is the writer's.
@@ -322,7 +326,7 @@ func (g *Gateway) keepVersion(ctx context.Context, tx Tx, s step, w *written, cu
 		if err := g.ordered(ctx, tx, current); err != nil {
 			return Outcome{}, err
 		}
-		w.draft.Method = Update
+		w.draft.Method, w.before = Update, current
 		w.draft.Previous = current.Reference.Version
 		w.draft.Added |= current.Added
 		if err := carryParts(current, w); err != nil {
@@ -354,7 +358,9 @@ func (g *Gateway) keepVersion(ctx context.Context, tx Tx, s step, w *written, cu
 	if err := tx.Record(ctx, []AuditEntry{entry}); err != nil {
 		return Outcome{}, err
 	}
-	return accepted(r, w.draft.Body, created), nil
+	out := accepted(r, w.draft.Body, created)
+	out.Issues = w.remarks
+	return out, nil
 }
 
 // attestedWrite holds a token that is bound to one patient to her records.
@@ -405,6 +411,9 @@ func (g *Gateway) writable(ctx context.Context, tx Tx, s step) (Record, error) {
 	if err != nil {
 		return Record{}, err
 	}
+	if err := g.notOwnReview(ctx, tx, who, current); err != nil {
+		return Record{}, err
+	}
 	if in.IfMatch != "" && in.IfMatch != current.Reference.Version {
 		return Record{}, Fault(op, Precondition, fhir.Issue{Severity: "error", Type: "conflict", Code: "version-conflict"})
 	}
@@ -432,8 +441,8 @@ func (g *Gateway) follow(ctx context.Context, tx Tx, who asked, w *written, r Re
 	switch w.draft.Reference.Type {
 	case "Consent":
 		return g.register(ctx, tx, who, w, r)
-	case "CareTeam":
-		return g.renormalise(ctx, tx, w)
+	case "CareTeam", "Patient":
+		return g.bear(ctx, tx, w.before, r)
 	case "Subscription":
 		return g.subscribe(ctx, tx, who, w, r)
 	case "Communication":
@@ -470,9 +479,9 @@ func (g *Gateway) delete(ctx context.Context, tx Tx, s step) (Outcome, error) {
 	w := &written{draft: d}
 	switch ref.Type {
 	case "Consent":
-		err = tx.PutGrants(ctx, current.Person, ref, nil, Basis{})
-	case "CareTeam":
-		err = g.renormalise(ctx, tx, w)
+		err = g.putGrants(ctx, tx, StoredConsent{Consent: r.Reference, Person: current.Person, Custodian: current.Custodian}, s.who.Party, nil)
+	case "CareTeam", "Patient":
+		err = g.bear(ctx, tx, current, r)
 	case "Subscription":
 		err = tx.Unsubscribe(ctx, current.Custodian, ref.ID)
 	}

@@ -63,7 +63,7 @@ func TestParserIsLinear(t *testing.T) {
 			if err == nil {
 				root.leaves(func(e *elem, _ *attr) { leaves += min(1, len(e.path())) })
 			}
-			if took := time.Since(begun); took > 4*time.Second {
+			if took := time.Since(begun); took > time.Minute { // a bound on what never ends, not on speed
 				t.Errorf("%v for %d bytes, %d leaves", took, len(doc), leaves)
 			} else {
 				t.Logf("%v, %d leaves, %v", took, leaves, err)

@@ -14,7 +14,22 @@ default status(_) := "unreadable"
 
 status(c) := "active" if c.resource.status == "active"
 
-status(c) := "closed" if c.resource.status in {"draft", "proposed", "rejected", "inactive", "entered-in-error"}
+status(c) := "closed" if {
+	c.resource.status in {"draft", "proposed", "rejected", "inactive", "entered-in-error"}
+	not withdrawn(c)
+}
+
+status(c) := "withdrawn" if withdrawn(c)
+
+# METADATA
+# title: Trukket av en annen
+# description: >-
+#   Trekkes samtykket av en annen enn pasienten eller den som registrerte det, gir det ingen tillatelse, men det det
+#   forbyr, gjelder til de sier noe annet (hpl. § 22, semantikken - det snevrer bare inn).
+withdrawn(c) if {
+	c.resource.status == "inactive"
+	c.withdrawn == true
+}
 
 # METADATA
 # title: Tillatelser
@@ -137,8 +152,7 @@ provision(p) if {
 		list(p, name)
 	}
 	every a in object.get(p, "actor", []) {
-		role(a) in {"IRCP", "CST"}
-		is_string(a.reference.reference)
+		actor(a, role(a))
 	}
 	every l in object.get(p, "securityLabel", []) {
 		l.system == data.policy.labels.categorySystem
@@ -192,6 +206,56 @@ role(a) := code if {
 	a.role.coding[0].system == "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
 	code := a.role.coding[0].code
 }
+
+# METADATA
+# title: Aktør
+# description: Mottakeren er en referanse, en rolle for pasienten eller en mottakergruppe; den som oppbevarer er en referanse (semantikken, mottakere).
+actor(a, code) if {
+	code in {"IRCP", "CST"}
+	is_string(a.reference.reference)
+	not startswith(a.reference.reference, "@")
+	not by_name(a.reference)
+}
+
+actor(a, "IRCP") if {
+	is_string(name(a.reference))
+	known_name(a.reference)
+}
+
+# METADATA
+# title: Ved navn
+# description: Rollen eller gruppen er oppgitt med navn i vårt navnerom, og ikke som referanse (semantikken, mottakere).
+by_name(ref) if ref.identifier.system in {data.policy.roles.nameSystem, data.policy.groups.nameSystem}
+
+# METADATA
+# title: Navn
+# description: En rolle skrives @rolle/navn, en gruppe @gruppe/navn; ingen referanse begynner slik (semantikken, mottakere).
+name(ref) := concat("/", ["@rolle", ref.identifier.value]) if {
+	ref.identifier.system == data.policy.roles.nameSystem
+	not "reference" in object.keys(ref)
+}
+
+name(ref) := concat("/", ["@gruppe", ref.identifier.value]) if {
+	ref.identifier.system == data.policy.groups.nameSystem
+	not "reference" in object.keys(ref)
+}
+
+# METADATA
+# title: Kalt
+# description: Det en aktør kalles - referansen, eller navnet på rollen eller gruppen (semantikken, mottakere).
+called(ref) := ref.reference if is_string(ref.reference)
+
+called(ref) := name(ref) if not "reference" in object.keys(ref)
+
+# METADATA
+# title: Kjent navn
+# description: Rollen er en vi kjenner; en gruppe er kjent når den har eller hadde medlemmer, se mottakere (semantikken, ukjente koder nektes).
+known_name(ref) if {
+	ref.identifier.system == data.policy.roles.nameSystem
+	data.policy.roles.person[ref.identifier.value]
+}
+
+known_name(ref) if ref.identifier.system == data.policy.groups.nameSystem
 
 # METADATA
 # title: Handlinger

@@ -11,7 +11,7 @@ import data.sluse.reading
 # METADATA
 # title: Nevnte aktører
 # description: Referansene til aktører i den rollen (v3-ParticipationType).
-named(p, role) := [a.reference.reference | some a in p.actor; reading.role(a) == role]
+named(p, role) := [reading.called(a.reference) | some a in p.actor; reading.role(a) == role]
 
 # METADATA
 # title: Oppslag
@@ -95,9 +95,110 @@ exact(c, chain, p) if {
 	kind(ref) == "CareTeam"
 	team := input.teams[trim_version(ref)]
 	owned(c, team.current)
-	some w in standing(chain, team.listed) & standing(chain, team.current)
+	some version in vouched_versions(team)
+	some w in standing(chain, version) & standing(chain, team.current)
 	fits(w)
 }
+
+exact(_, _, p) if {
+	some ref in named(p, "IRCP")
+	kind(ref) == "@rolle"
+	some w in bearers(last(ref))
+	fits(w)
+}
+
+exact(c, _, p) if {
+	some ref in named(p, "IRCP")
+	kind(ref) == "@gruppe"
+	some then in c.groups[last(ref)]
+	member(then)
+	some now in data.policy.groups.groups[last(ref)].members
+	member(now)
+}
+
+# METADATA
+# title: Navnet
+# description: Det som står etter skråstreken (semantikken, mottakere).
+last(ref) := split(ref, "/")[1]
+
+# METADATA
+# title: Medlem av en gruppe
+# description: Virksomheten, eller enheten i den når gruppen nevner en enhet (hpl. § 22).
+member(m) if {
+	m.party == input.question.party
+	object.get(m, "unit", "") in {"", unit}
+}
+
+# METADATA
+# title: Utgaver av et team som noen står inne for
+# description: >-
+#   Den som var da samtykket ble lagret, og de pasienten har bekreftet siden, eller den som oppbevarer har bekreftet for
+#   egne opplysninger (hpl. § 22).
+vouched_versions(team) := [team.listed] if not team.confirmed
+
+vouched_versions(team) := array.concat([team.listed], [v.resource | some v in team.confirmed; vouches(v)]) if team.confirmed
+
+# METADATA
+# title: Står inne for
+# description: Pasienten selv for alt; den som oppbevarer for egne opplysninger (hpl. § 22).
+vouches(v) if v.patient == true
+
+vouches(v) if {
+	is_string(v.by)
+	v.by == input.record.custodian
+}
+
+# METADATA
+# title: Den som har rollen
+# description: >-
+#   Den pasienten selv, eller den som oppbevarer opplysningen, oppgir nå. Ingen gjør seg selv til mottaker av det andre
+#   oppbevarer (hpl. §§ 21, 22; Volven 9034 er kodeverk for rollene).
+bearers(name) := {uncoded(w) |
+	some s in input.statements
+	vouches(s)
+	role_data := data.policy.roles.person[name]
+	serving(s.resource)
+	some m in bearing(s.resource, role_data)
+	within(m)
+	some w in who(m.member.reference, member_parties([], m))
+}
+
+# METADATA
+# title: Uten stillingskode
+# description: Er en person nevnt, er det hennes rolle for pasienten som gjelder, ikke stillingen (hpl. § 48).
+uncoded(w) := [w[0], w[1], w[2], ""] if w[2] != ""
+
+uncoded(w) := w if w[2] == ""
+
+# METADATA
+# title: Gjelder nå
+# description: En Patient som er i bruk, eller et aktivt team i sin periode (hpl. § 22).
+serving(r) if {
+	r.resourceType == "Patient"
+	object.get(r, "active", true) != false
+}
+
+serving(r) if {
+	r.resourceType == "CareTeam"
+	r.status == "active"
+	within(r)
+}
+
+# METADATA
+# title: De som er nevnt i rollen
+# description: Patient.generalPractitioner er fastlegen; i et team sier participant.role det (Volven 9034 er kodeverk for rollene).
+bearing(r, role_data) := [{"member": g} | some g in r.generalPractitioner] if {
+	r.resourceType == "Patient"
+	role_data.general
+} else := [m |
+	r.resourceType == "CareTeam"
+	some m in r.participant
+	not kind(member_reference(m)) in {"Patient", "RelatedPerson"}
+	some concept in m.role
+	some coding in concept.coding
+	coding.system == data.policy.roles.codeSystem
+	coding.code in role_data.codes
+]
 
 # METADATA
 # title: Hvem en referanse nevner
@@ -196,7 +297,7 @@ wide(_, p) if count(named(p, "IRCP")) == 0
 
 wide(c, p) if {
 	some ref in named(p, "IRCP")
-	kind(ref) != "CareTeam"
+	not kind(ref) in {"CareTeam", "@rolle", "@gruppe"}
 	struck(ref, consent_parties(c))
 }
 
@@ -205,6 +306,113 @@ wide(_, p) if {
 	kind(ref) == "CareTeam"
 	team_struck(trim_version(ref))
 }
+
+wide(c, p) if {
+	some ref in named(p, "IRCP")
+	kind(ref) == "@rolle"
+	role_struck(c, last(ref))
+}
+
+wide(c, p) if {
+	some ref in named(p, "IRCP")
+	kind(ref) == "@gruppe"
+	group_struck(c, last(ref))
+}
+
+# METADATA
+# title: Gruppe i et forbud
+# description: Den som var eller er med; en gruppe vi ikke vet hvem var, er alle (pbrl. § 5-3).
+group_struck(c, name) if not group_told(c, name)
+
+group_struck(c, name) if {
+	some m in c.groups[name]
+	member_wide(m)
+}
+
+group_struck(_, name) if {
+	some m in data.policy.groups.groups[name].members
+	member_wide(m)
+}
+
+# METADATA
+# title: Kjent gruppe
+# description: Det er oppgitt hvem som var med, hver med HER-id (pbrl. § 5-3).
+group_told(c, name) if {
+	is_array(c.groups[name])
+	every m in c.groups[name] {
+		is_string(m.party)
+		is_string(object.get(m, "unit", ""))
+	}
+}
+
+# METADATA
+# title: Medlem, lest vidt
+# description: Virksomheten med deler; den som ikke oppgir enhet, er i enheten (pbrl. § 5-3).
+member_wide(m) if {
+	party_or_part(m.party)
+	object.get(m, "unit", "") == ""
+}
+
+member_wide(m) if {
+	party_or_part(m.party)
+	unit in {"", m.unit}
+}
+
+# METADATA
+# title: Virksomheten eller en del
+# description: Spørrerens virksomhet, eller en den er del av (pbrl. § 5-3).
+party_or_part(id) if id == input.question.party
+
+party_or_part(id) if {
+	some ref, a in input.directory
+	kind(ref) == "Organization"
+	a.party == id
+	input.question.party in a.parts
+}
+
+# METADATA
+# title: Rolle i et forbud
+# description: >-
+#   Enhver som noen oppgir; alle når den som registrerte, eller pasienten, ikke sier hvem det er, og når noen
+#   som er oppgitt, ikke kan slås opp (pbrl. § 5-3).
+role_struck(c, name) if not told(c, data.policy.roles.person[name])
+
+role_struck(_, name) if {
+	some s in input.statements
+	some m in bearing(s.resource, data.policy.roles.person[name])
+	bearer_struck(m)
+}
+
+# METADATA
+# title: Oppgitt
+# description: Den som registrerte forbudet, eller pasienten, sier hvem som har rollen (pbrl. § 5-3).
+told(c, role_data) if {
+	some s in input.statements
+	stated_by(c, s)
+	count(bearing(s.resource, role_data)) > 0
+}
+
+# METADATA
+# title: Oppgitt av
+# description: Pasienten, eller den som registrerte (pbrl. § 5-3).
+stated_by(_, s) if s.patient == true
+
+stated_by(c, s) if s.by == c.registrar
+
+# METADATA
+# title: Nevnt i rollen og rammet
+# description: En person i hvilken stilling som helst; ellers som andre medlemmer (pbrl. § 5-3).
+bearer_struck(m) if {
+	kind(member_reference(m)) == "PractitionerRole"
+	a := address(member_reference(m))
+	a.practitioner != ""
+	inside(a)
+	loose(a.practitioner, practitioner)
+}
+
+bearer_struck(m) if struck(member_reference(m), on_behalf(m))
+
+bearer_struck(m) if unknown_behalf(m)
 
 # METADATA
 # title: Rammet
@@ -368,7 +576,12 @@ behalf_reference(m) := m.onBehalfOf.reference if {
 	is_string(m.onBehalfOf.reference)
 } else := ""
 
-member_struck(m) if {
+member_struck(m) if unknown_behalf(m)
+
+# METADATA
+# title: På vegne av en ukjent
+# description: Den som er med for en virksomhet vi ikke kjenner, kan være hvem som helst (pbrl. § 5-3).
+unknown_behalf(m) if {
 	kind(member_reference(m)) == "Practitioner"
 	m.onBehalfOf
 	not party(behalf_reference(m))

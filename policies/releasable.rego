@@ -6,6 +6,7 @@
 #   Taushetsplikt: hpl. § 21; unntak ved samtykke: hpl. § 22, fvl. § 13 a nr. 1; innsigelse: pbrl. § 5-3, pjl. § 17.
 package sluse.releasable
 
+import data.sluse.agreement
 import data.sluse.instant
 import data.sluse.reading
 import data.sluse.receiver
@@ -82,7 +83,7 @@ own if {
 # description: En person i virksomheten, eller postkassen dens (hpl. § 21 a).
 may_hold if {
 	input.question.kind == "person"
-	input.question.action in {"read", "message", "notify"}
+	input.question.action in {"read", "message", "notify", "contribute"}
 }
 
 may_hold if {
@@ -114,6 +115,13 @@ crossing if {
 	input.question.kind in {"person", "machine"}
 }
 
+crossing if {
+	whole
+	input.question.action == "contribute"
+	input.question.kind == "person"
+	input.question.attested == true
+}
+
 # METADATA
 # title: Helt
 # description: Mangler noe i spørsmålet, krysser ingenting (hpl. § 21).
@@ -141,7 +149,7 @@ whole if {
 # METADATA
 # title: Handlingen det spørres om
 # description: For det som er sendt til mottakeren i melding spørres det bare om melding, ellers om lesing (hpl. § 22).
-action := input.question.action if input.question.action in {"message", "notify"}
+action := input.question.action if input.question.action in {"message", "notify", "contribute"}
 
 action := "message" if {
 	input.question.action == "read"
@@ -169,7 +177,7 @@ limit := {l |
 	s.to == input.question.party
 	some l in s.labels
 } if {
-	input.question.action in {"read", "notify"}
+	input.question.action in {"read", "notify", "contribute"}
 	sent
 } else := all_labels
 
@@ -180,6 +188,14 @@ covered contains l if {
 	some l in limit
 	l in permitted
 	not l in denied
+}
+
+# METADATA
+# title: Nødrett
+# description: Dekker sine kategorier uansett samtykke, innsigelse og hva som ble holdt tilbake i en melding (hpl. § 7, § 23 nr. 4).
+covered contains l if {
+	labels := data.sluse.emergency.labels with input as input.question
+	some l in labels
 }
 
 # METADATA
@@ -208,6 +224,54 @@ permitted contains "samarbeid" if {
 	applies(c, chain)
 	names_custodian(c, chain)
 }
+
+permitted contains l if {
+	some a in agreement.lawful
+	holder.type in a.types
+	some l in a.labels
+}
+
+permitted contains "samarbeid" if count(agreement.lawful) > 0
+
+# METADATA
+# title: Hjemmel
+# description: Det en hjemmel som avsenderen har slått på dekker, av en melding av dens type eller av det som er kommet i en (hpl. § 25); se hjemler.rego.
+permitted contains l if {
+	some h in by_hjemmel
+	h[1] == input.record.custodian
+	some l in hjemmel_labels(data.sluse.hjemler.row_of(h[0]))
+}
+
+# METADATA
+# title: Hjemler som gjelder spørsmålet
+# description: Rad og avsender (hpl. § 25).
+by_hjemmel := rows if {
+	asked := object.union(input.question, {"action": action_asked, "switched": input.hjemler})
+	rows := data.sluse.hjemler.lawful with input as asked
+}
+
+# METADATA
+# title: Det det spørres om etter en hjemmel
+# description: Sending, eller lesing av det som er kommet i melding (hpl. §§ 25, 39–40).
+action_asked := "message" if input.question.action == "message"
+
+action_asked := "read" if {
+	input.question.action == "read"
+	sent
+}
+
+# METADATA
+# title: Kategoriene etter en hjemmel
+# description: Radens tak, og ved lesing det som ble gitt i meldinger av dens typer (hpl. § 25).
+hjemmel_labels(row) := {l | some l in row.labels} if input.question.action == "message"
+
+hjemmel_labels(row) := {l |
+	some s in input.record.sent
+	s.to == input.question.party
+	s.message in row.messages
+	some l in s.labels
+	l in row.labels
+} if input.question.action == "read"
 
 # METADATA
 # title: Tillatelsen gjelder spørsmålet
@@ -275,8 +339,8 @@ default_action(leaf, a) if {
 # METADATA
 # title: Hvem opplysningene hentes fra
 # description: >-
-#   De oppgitte, ellers samtykkets organisasjon, ellers den som registrerte. For lesing og varsel binder samtykket bare
-#   den som selv registrerte det, med mindre pasienten gjorde det (hpl. § 22).
+#   De oppgitte, ellers samtykkets organisasjon, ellers den som registrerte. For lesing, varsel og å bidra binder samtykket
+#   bare den som selv registrerte eller bekreftet det, med mindre pasienten gjorde det, eller en avtale sier det (hpl. § 22).
 names_custodian(c, chain) if {
 	custodian_exact(c, chain)
 	read_bound(c)
@@ -284,12 +348,19 @@ names_custodian(c, chain) if {
 
 # METADATA
 # title: Bundet for lesing
-# description: Den som registrerte, eller alle når pasienten gjorde det (hpl. § 22).
-read_bound(_) if not action in {"read", "notify"}
+# description: Den som registrerte eller bekreftet, eller alle når pasienten gjorde det (hpl. § 22).
+read_bound(_) if not action in {"read", "notify", "contribute"}
 
 read_bound(c) if c.patient == true
 
 read_bound(c) if c.registrar == input.record.custodian
+
+read_bound(c) if {
+	some v in c.confirmed
+	receiver.vouches(v)
+}
+
+read_bound(c) if agreement.trusted(c.registrar)
 
 # METADATA
 # title: Oppbevarer i en tillatelse
@@ -401,7 +472,7 @@ denied := all_labels if {
 	not readable(c)
 } else := {l |
 	some c in input.consents
-	reading.status(c) == "active"
+	reading.status(c) in {"active", "withdrawn"}
 	some chain in reading.denies(c)
 	denies(c, chain)
 	some l in taken(chain)
@@ -413,7 +484,7 @@ denied := all_labels if {
 readable(c) if reading.status(c) == "closed"
 
 readable(c) if {
-	reading.status(c) == "active"
+	reading.status(c) in {"active", "withdrawn"}
 	reading.sound(c)
 }
 

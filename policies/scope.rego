@@ -34,12 +34,12 @@ rights contains "own" if {
 
 # METADATA
 # title: Egen person
-# description: Pasienten når bare opplysninger om seg selv, og alle samtykker og innsigelser om seg selv (pbrl. § 5-1).
+# description: Pasienten når bare opplysninger om seg selv, hvem som enn oppbevarer dem (pbrl. § 5-1, fvl. §§ 18, 19); det som er holdt tilbake fra henne, se view.rego.
 rights contains right if {
 	input.kind == "patient"
 	input.action == "read"
 	input.herself == true
-	some right in ["own", "self", "consents", "ledger-person"]
+	some right in ["own", "self", "insight", "ledger-person"]
 }
 
 # METADATA
@@ -60,6 +60,7 @@ rights contains "fetched" if {
 #   Krever en navngitt person og en attest for pasienten (hpl. § 21 a, § 45; tillitsrammeverket). For det som
 #   ikke er sendt til mottakeren i melding, teller samtykkene for «read»; for det som er det, de for «message».
 rights contains "consented-read" if {
+	data.sluse.shield.automatic
 	input.kind == "person"
 	input.action == "read"
 	input.attested == true
@@ -70,6 +71,7 @@ rights contains "consented-read" if {
 # title: Sende på tvers
 # description: Avsenderen trenger pasientens samtykke, og bare de for «message» teller (hpl. § 22).
 rights contains "consented-message" if {
+	data.sluse.shield.automatic
 	input.action == "message"
 	input.kind in {"person", "machine"}
 }
@@ -88,8 +90,30 @@ rights contains "own" if {
 #   At noe er endret, er også underlagt taushetsplikt: bare samtykkene for «notify» teller, også for det som er
 #   sendt i melding, og spørsmålet gjelder én person (hpl. §§ 21, 22).
 rights contains "consented-notify" if {
+	data.sluse.shield.automatic
 	input.action == "notify"
 	input.kind in {"person", "machine"}
+	input.named == true
+}
+
+# METADATA
+# title: Bidra i egne
+# description: Egne opplysninger skriver virksomheten i som den vil (hpl. §§ 39–40).
+rights contains "own" if {
+	input.kind == "person"
+	input.action == "contribute"
+}
+
+# METADATA
+# title: Bidra på tvers
+# description: >-
+#   Å skrive i det en annen oppbevarer, som eier av en oppgave, krever det samme som lesing, og bare samtykkene for
+#   «contribute» teller (hpl. § 22; semantikken, skriving).
+rights contains "consented-contribute" if {
+	data.sluse.shield.automatic
+	input.kind == "person"
+	input.action == "contribute"
+	input.attested == true
 	input.named == true
 }
 
@@ -102,6 +126,40 @@ rights contains "join" if {
 	input.attested == true
 	input.named == false
 }
+
+# METADATA
+# title: Nødrett
+# description: Går foran manglende samtykke og innsigelse, for de kategoriene som står i data (hpl. § 7, § 23 nr. 4); se emergency.rego.
+rights contains "emergency" if data.sluse.emergency.allowed
+
+# METADATA
+# title: Adressen
+# description: Adresse, telefon, bydel, sted og fastlege krysser bare når ingen adressesperre står (hpl. § 21); se shield.rego.
+rights contains "address" if {
+	input.kind in {"person", "machine"}
+	input.action in {"read", "message", "notify"}
+	data.sluse.shield.open
+}
+
+rights contains "address" if {
+	input.kind == "patient"
+	input.action == "read"
+	data.sluse.shield.open
+}
+
+# METADATA
+# title: Ordnes av mennesker
+# description: Ved kode 6 går ingen melding av seg selv (hpl. § 21); se shield.rego.
+rights contains "manual" if data.sluse.shield.manual
+
+# METADATA
+# title: Utdrag av samtykker
+# description: Det som nevner den som spør, og det som gjelder egne opplysninger (hpl. § 22, pbrl. § 5-3); se view.rego.
+rights contains "permits" if data.sluse.view.permits
+
+rights contains "custody" if data.sluse.view.custody
+
+rights contains "consents-compliance" if data.sluse.view.compliance
 
 # METADATA
 # title: Skriving

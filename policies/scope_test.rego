@@ -7,42 +7,66 @@ import data.sluse.scope
 
 reader := {
 	"kind": "person", "action": "read", "type": "", "attested": true, "named": true, "known": true,
-	"herself": false,
+	"herself": false, "shield": 0, "emergency": null,
 }
 
 rights(changes) := r if {
 	r := scope.rights with input as object.union(reader, changes)
 }
 
-test_reader if rights({}) == {"own", "fetched", "ledger-party", "consented-read"}
+test_reader if rights({}) == {"own", "fetched", "ledger-party", "consented-read", "address", "permits", "custody"}
 
-test_without_attest if rights({"attested": false}) == {"own", "ledger-party"}
+test_without_attest if rights({"attested": false}) == {"own", "ledger-party", "address"}
 
 test_unknown_patient if not "fetched" in rights({"known": false})
 
-test_no_patient if rights({"named": false}) == {"own", "fetched", "join", "ledger-party"}
+test_no_patient if rights({"named": false}) == {"own", "fetched", "join", "ledger-party", "address", "permits", "custody"}
 
-test_receiver if rights({"kind": "machine", "action": "message"}) == {"own", "consented-message"}
+test_receiver if rights({"kind": "machine", "action": "message"}) == {"own", "consented-message", "address"}
 
-test_person_receives if rights({"action": "message", "attested": false}) == {"own", "consented-message"}
+test_person_receives if rights({"action": "message", "attested": false}) == {"own", "consented-message", "address"}
 
-test_machine_notified if rights({"kind": "machine", "action": "notify"}) == {"own", "consented-notify"}
+test_machine_notified if rights({"kind": "machine", "action": "notify"}) == {"own", "consented-notify", "address"}
 
-test_notified_of_somebody if rights({"action": "notify", "attested": false, "named": false}) == {"own"}
+test_notified_of_somebody if rights({"action": "notify", "attested": false, "named": false}) == {"own", "address"}
+
+test_contributes if rights({"action": "contribute"}) == {"own", "consented-contribute"}
+
+test_contributes_to_somebody if {
+	rights({"action": "contribute", "named": false}) == {"own"}
+	rights({"action": "contribute", "attested": false}) == {"own"}
+	rights({"action": "contribute", "kind": "machine"}) == set()
+	rights({"action": "contribute", "kind": "patient", "herself": true}) == set()
+}
 
 test_patient_not_notified if rights({"kind": "patient", "action": "notify", "herself": true}) == set()
 
-test_machine_reads_nothing if rights({"kind": "machine"}) == set()
+test_machine_reads_nothing if rights({"kind": "machine"}) == {"address"}
 
-test_patient if rights({"kind": "patient", "herself": true}) == {"own", "self", "consents", "ledger-person"}
+test_patient if rights({"kind": "patient", "herself": true}) == {"own", "self", "insight", "ledger-person", "address"}
 
-test_patient_about_another if rights({"kind": "patient"}) == set()
+test_patient_about_another if rights({"kind": "patient"}) == {"address"}
 
-test_compliance if rights({"kind": "compliance"}) == {"ledger-compliance"}
+test_compliance if rights({"kind": "compliance"}) == {"ledger-compliance", "consents-compliance"}
 
 test_operator_reads_nothing if rights({"kind": "operator"}) == set()
 
 test_writer if rights({"action": "write", "type": "CarePlan"}) == {"own", "write"}
+
+glass := {"purpose": "BTG", "hpr": true, "reason": true, "bound": true, "sector": "hf"}
+
+test_emergency if {
+	"emergency" in rights({"emergency": glass})
+	"emergency" in rights({"emergency": glass, "shield": 2})
+	not "emergency" in rights({"emergency": object.union(glass, {"sector": "bydel-sosial"})})
+}
+
+test_shield if {
+	rights({"shield": 1}) == {"own", "fetched", "ledger-party", "consented-read", "permits", "custody"}
+	rights({"shield": 2}) == {"own", "fetched", "ledger-party", "custody"}
+	rights({"shield": 2, "kind": "machine", "action": "message"}) == {"own", "manual"}
+	rights({"shield": 2, "kind": "machine", "action": "notify"}) == {"own"}
+}
 
 test_no_question if {
 	r := scope.rights with input as {}

@@ -38,6 +38,16 @@ allowed if {
 }
 
 # METADATA
+# title: Fagsystem
+# description: >-
+#   Et fagsystem uten person fører virksomhetens abonnementer på varsler, og ingenting annet (hpl. § 21 a). Om et varsel
+#   kan gis, avgjøres når det sendes.
+allowed if {
+	input.kind == "machine"
+	input.type == "Subscription"
+}
+
+# METADATA
 # title: Det ingen skriver
 # description: Loggen føres av Sluse selv (pjl. § 22).
 nobody_writes := {"AuditEvent"}

@@ -33,6 +33,16 @@ test_patient if {
 	not allowed("patient", "CarePlan")
 }
 
+test_machine if {
+	allowed("machine", "Subscription")
+	every t in ["Task", "Patient", "Consent", "AuditEvent", "Organization", ""] {
+		not allowed("machine", t)
+	}
+	every k in ["compliance", "operator", "patient", "nobody", ""] {
+		not allowed(k, "Subscription")
+	}
+}
+
 test_nobody_else if {
 	every k in ["machine", "compliance", "nobody", ""] {
 		not allowed(k, "CarePlan")

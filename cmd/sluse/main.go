@@ -24,6 +24,7 @@ type grammar struct {
 	Serve       serveCommand       `cmd:"" help:"Serve FHIR and messages."`
 	Migrate     migrateCommand     `cmd:"" help:"Bring the database to the schema of this binary."`
 	Verify      verifyCommand      `cmd:"" help:"Check the ledger against a signed checkpoint."`
+	Policy      policyCommand      `cmd:"" help:"Ask the rules themselves."`
 	Translate   translateCommand   `cmd:"" help:"Translate a message from standard input to standard output."`
 	Conformance conformanceCommand `cmd:"" help:"Check that an installation does what it promises, over HTTP."`
 }

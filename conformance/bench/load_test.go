@@ -20,9 +20,6 @@ import (
 	"time"
 )
 
-// clients is how many ask at the same time (DESIGN § 7).
-const clients = 8
-
 // process is a server under load: the program itself, and where it listens.
 type process struct {
 	cmd  *exec.Cmd
@@ -147,8 +144,8 @@ type figure struct {
 	postgres  time.Duration // CPU of PostgreSQL, for each request
 }
 
-// load sends b.N requests with eight clients and reports rate and CPU of server and PostgreSQL.
-func load(b *testing.B, server, postgres int, one func(n int) (*http.Request, error), want int) figure {
+// load sends b.N requests, of as many clients as told, and reports rate and CPU of server and PostgreSQL.
+func load(b *testing.B, clients, server, postgres int, one func(n int) (*http.Request, error)) figure {
 	b.Helper()
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: clients}}
 	serverBefore, postgresBefore := ownCPU(server), consumed(postgres)
@@ -160,7 +157,7 @@ func load(b *testing.B, server, postgres int, one func(n int) (*http.Request, er
 	for range clients {
 		wg.Go(func() {
 			for n := next.Add(1); n <= int64(b.N); n = next.Add(1) {
-				if err := once(client, one, int(n), want); err != nil {
+				if err := once(client, one, int(n)); err != nil {
 					failed.Add(1)
 					first.CompareAndSwap(nil, err.Error())
 				}
@@ -181,10 +178,15 @@ func load(b *testing.B, server, postgres int, one func(n int) (*http.Request, er
 	return f
 }
 
-func once(client *http.Client, one func(int) (*http.Request, error), n, want int) error {
+// once sends a request and takes the whole answer: what is made is 201, all else 200.
+func once(client *http.Client, one func(int) (*http.Request, error), n int) error {
 	req, err := one(n)
 	if err != nil {
 		return err
+	}
+	want := http.StatusOK
+	if req.Method == http.MethodPost && req.URL.Path != transactionPath {
+		want = http.StatusCreated
 	}
 	res, err := client.Do(req)
 	if err != nil {

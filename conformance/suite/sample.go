@@ -65,8 +65,8 @@ var samples = map[string]sample{
 
 // unwritten says why a type that can be created has no sample.
 var unwritten = map[string]string{
-	"Subscription": "to write one would make the server call an address",
-	"Provenance":   "it cannot be deleted, and the suite leaves nothing behind",
+	"Subscription": "to write one makes the server call an address: see the group subscription",
+	"Provenance":   "it cannot be deleted: see the group provenance",
 }
 
 // fill puts the run's own into a text.

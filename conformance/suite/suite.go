@@ -28,6 +28,13 @@ type Config struct {
 	Token string
 	// Other is an access token of another party. Without it the checks between parties are not applicable.
 	Other string
+	// Endpoint is an address that the installation allows for notifications, and that answers 2xx. Without
+	// it no subscription is made.
+	Endpoint string
+	// Lasting lets the run write what cannot be deleted: a Provenance.
+	Lasting bool
+	// Patience is how long to wait for what the server does in the background; default 60 s.
+	Patience time.Duration
 	// Only names the groups to be checked; default all of Groups.
 	Only []string
 	// Types names the types that the groups interaction and search look at; default all that are promised.
@@ -48,6 +55,12 @@ func (c *Config) validate() error {
 	}
 	if c.Token == "" {
 		faults = append(faults, errors.New("suite: Token is missing"))
+	}
+	if c.Endpoint != "" && !absolute(c.Endpoint) {
+		faults = append(faults, errors.New("suite: Endpoint must be an absolute URL without user, query and fragment"))
+	}
+	if c.Patience <= 0 {
+		c.Patience = time.Minute
 	}
 	if c.Clock == nil {
 		faults = append(faults, errors.New("suite: Clock is missing"))
@@ -86,6 +99,10 @@ var groups = []struct {
 	{"history", checkHistory},
 	{"paging", checkPaging},
 	{"operation", checkOperations},
+	{"form", checkFormsAndDocuments},
+	{"subscription", checkSubscriptions},
+	{"provenance", checkProvenance},
+	{"export", checkExports},
 	{"party", checkParties},
 }
 
@@ -186,6 +203,11 @@ func (s *session) check(name string, do func(*trial)) {
 	}
 	result.Took = s.Clock().Sub(begun)
 	s.report.Results = append(s.report.Results, result)
+}
+
+// forget leaves a record behind: the run was allowed to.
+func (s *session) forget(reference string) {
+	s.made = slices.DeleteFunc(s.made, func(r string) bool { return r == reference })
 }
 
 // cleanUp deletes what is left, the last first, and reports what it could not.

@@ -16,6 +16,7 @@ const (
 	systemEventType   = "http://terminology.hl7.org/CodeSystem/audit-event-type"
 	systemRestful     = "http://hl7.org/fhir/restful-interaction"
 	systemExchange    = "http://sluse.no/fhir/CodeSystem/meldingsutveksling"
+	systemBulk        = "http://sluse.no/fhir/CodeSystem/eksport"
 	systemEntityType  = "http://terminology.hl7.org/CodeSystem/audit-entity-type"
 	systemEntityRole  = "http://terminology.hl7.org/CodeSystem/object-role"
 	systemSourceType  = "http://terminology.hl7.org/CodeSystem/security-source-type"
@@ -65,9 +66,15 @@ var (
 		gateway.Update:        {rest, systemRestful, "U", "Update", true},
 		gateway.Patch:         {rest, systemRestful, "U", "", true},
 		gateway.Delete:        {rest, systemRestful, "D", "Delete", true},
+
+		gateway.Export:         {bulk, systemBulk, "E", "", false},
+		gateway.ExportPoll:     {bulk, systemBulk, "R", "", false},
+		gateway.ExportDownload: {bulk, systemBulk, "R", "", false},
+		gateway.ExportCancel:   {bulk, systemBulk, "D", "", false},
 	}
+	bulk     = coding{System: systemDCM, Code: "110106", Display: "Export"}
 	imported = interaction{coding{System: systemDCM, Code: "110107", Display: "Import"}, systemExchange, "C", "", true}
-	exported = interaction{coding{System: systemDCM, Code: "110106", Display: "Export"}, systemExchange, "R", "", false}
+	exported = interaction{bulk, systemExchange, "R", "", false}
 )
 
 // refusals are what the person reads of a refusal (bokmål).

@@ -126,6 +126,10 @@ func TestOutcomesAndActions(t *testing.T) {
 		{gateway.Read, gateway.Refused, gateway.NotFound, "R", "4", "", "http://hl7.org/fhir/restful-interaction"},
 		{gateway.Read, gateway.Refused, gateway.Unavailable, "R", "8", "", "http://hl7.org/fhir/restful-interaction"},
 		{gateway.Submit, gateway.Written, "", "C", "0", "", "http://sluse.no/fhir/CodeSystem/meldingsutveksling"},
+		{gateway.Export, gateway.Released, "", "E", "0", "", "http://sluse.no/fhir/CodeSystem/eksport"},
+		{gateway.ExportPoll, gateway.Refused, gateway.NotFound, "R", "4", "", "http://sluse.no/fhir/CodeSystem/eksport"},
+		{gateway.ExportDownload, gateway.Released, "", "R", "0", "", "http://sluse.no/fhir/CodeSystem/eksport"},
+		{gateway.ExportCancel, gateway.Written, "", "D", "0", "", "http://sluse.no/fhir/CodeSystem/eksport"},
 		{gateway.Relay, gateway.Released, "", "R", "0", "", "http://sluse.no/fhir/CodeSystem/meldingsutveksling"},
 	} {
 		e := entry(t)

@@ -61,8 +61,27 @@ func texts(b []byte, list ...string) []byte {
 
 // Event gives the AuditEvent of a line: the bytes that Render gave when the line was written.
 func Event(line []byte) ([]byte, error) {
+	s, e, err := read(line)
+	if err != nil {
+		return nil, err
+	}
+	event, err := s.Render(e)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errLine, err)
+	}
+	return event, nil
+}
+
+// Read gives the entry of a line, as far as a line holds it.
+func Read(line []byte) (gateway.AuditEntry, error) {
+	_, e, err := read(line)
+	return e, err
+}
+
+// read takes a line apart.
+func read(line []byte) (Source, gateway.AuditEntry, error) {
 	if len(line) == 0 || line[0] != lineForm {
-		return nil, errLine
+		return Source{}, gateway.AuditEntry{}, errLine
 	}
 	r := reader{rest: line[1:]}
 	s := Source{Site: r.text()}
@@ -82,22 +101,18 @@ func Event(line []byte) ([]byte, error) {
 				Consent: r.reference(), Path: r.text(), Law: r.text(), Paragraph: r.text(),
 			})
 			if r.broken {
-				return nil, errLine
+				return Source{}, gateway.AuditEntry{}, errLine
 			}
 		}
 		e.Entities = append(e.Entities, touched)
 		if r.broken {
-			return nil, errLine
+			return Source{}, gateway.AuditEntry{}, errLine
 		}
 	}
 	if r.broken || len(r.rest) > 0 {
-		return nil, errLine
+		return Source{}, gateway.AuditEntry{}, errLine
 	}
-	event, err := s.Render(e)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errLine, err)
-	}
-	return event, nil
+	return s, e, nil
 }
 
 // reader takes a line apart; once something is missing it is broken and gives nothing more.

@@ -54,10 +54,12 @@ func tenByFive(tb testing.TB) gateway.Question {
 		if err != nil {
 			tb.Fatal(err)
 		}
-		g, issues := n.Grants(res, fhir.Reference{Type: "Consent", ID: fhir.ID(fmt.Sprint("c", i)), Version: "1"}, registrar, false, dir,
-			func(fhir.Reference) (a, b *fhir.Resource) { return nil, nil })
-		if len(issues) > 0 {
-			tb.Fatal(issues)
+		g, issues := n.Grants(res, fhir.Reference{Type: "Consent", ID: fhir.ID(fmt.Sprint("c", i)), Version: "1"}, gateway.Setting{
+			Registrar: registrar, Directory: dir, Team: func(fhir.Reference) (a, b *fhir.Resource) { return nil, nil }})
+		for _, i := range issues { // one exception is about a label that its permit has not: a warning
+			if i.Severity == "error" {
+				tb.Fatal(issues)
+			}
 		}
 		grants = append(grants, g...)
 	}

@@ -18,7 +18,8 @@ type builder struct {
 	objection       bool
 	law             string
 	paragraph       string
-	dated           time.Time // Consent.dateTime
+	dated           time.Time       // Consent.dateTime
+	confirmed       []gateway.HERID // custodians that have confirmed this version
 	organization    []actor
 	setOrganization bool
 	grants          []gateway.Grant
@@ -307,7 +308,7 @@ func (b *builder) parties(chain []*provision, wide bool) []gateway.HERID {
 	for _, p := range chain {
 		for _, a := range p.recipients {
 			ref, err := fhir.ParseReference(a.ref)
-			if err != nil || ref.Type == "Practitioner" || ref.Type == "CareTeam" {
+			if a.kind != byReference || err != nil || ref.Type == "Practitioner" || ref.Type == "CareTeam" {
 				continue
 			}
 			for _, w := range b.address(ref, wide, nil) {

@@ -18,13 +18,23 @@ type resolver struct {
 	reader
 	dir       gateway.Directory
 	team      func(fhir.Reference) (listed, current *fhir.Resource)
+	later     func(fhir.Reference) []gateway.Stated // nil: none
 	registrar gateway.Party
+
+	groupsThen map[string][]gateway.Member
+	statements func() []gateway.Stated // nil: none
 }
 
 // recipients resolves the IRCP actors of one provision. In a permit who cannot be resolved is
 // nobody; in a deny everybody, which all tells.
 func (r *resolver) recipients(p *provision, wide bool, parties []gateway.HERID) (out []slice, all bool) {
 	for _, a := range p.recipients {
+		if a.kind != byReference {
+			name := map[actorKind]func(actor, bool) ([]slice, bool){byRole: r.role, byGroup: r.group}[a.kind]
+			s, every := name(a, wide)
+			out, all = append(out, s...), all || every
+			continue
+		}
 		ref, err := fhir.ParseReference(a.ref)
 		if err != nil {
 			r.nobody(a.path)
@@ -91,9 +101,10 @@ func (r *resolver) address(ref fhir.Reference, wide bool, parties []gateway.HERI
 	return out
 }
 
-// members gives the members of a CareTeam: in a permit who was listed when the Consent was stored
-// and is active now, inside the periods of team and membership, for the registering party's team,
-// or for its custodian's own records; in a deny everybody who is or was a member.
+// members gives the members of a CareTeam: in a permit who was listed when the Consent was stored, or in
+// a version confirmed since, and is active now, inside the periods of team and membership, for the
+// registering party's team, or for its custodian's own records; in a deny everybody who is or was a
+// member. What a custodian has confirmed counts for its own records, what the person has for all.
 func (r *resolver) members(ref fhir.Reference, path string, wide bool, parties []gateway.HERID) (out []slice, all bool) {
 	listed, current := r.team(ref)
 	if listed == nil && current == nil {
@@ -113,14 +124,27 @@ func (r *resolver) members(ref fhir.Reference, path string, wide bool, parties [
 	if limit == r.registrar.ID {
 		limit = ""
 	}
-	was := r.standing(listed, parties)
-	for _, now := range r.standing(current, parties) {
-		for _, then := range was {
-			if now.who != then.who {
+	versions := []gateway.Stated{{Patient: true, Resource: listed}}
+	if r.later != nil {
+		versions = append(versions, r.later(ref)...)
+	}
+	present := r.standing(current, parties)
+	for _, v := range versions {
+		own := limit
+		if !v.Patient {
+			if limit != "" && limit != v.By {
 				continue
 			}
-			if s := now.span.meet(then.span); !s.empty() {
-				out = append(out, slice{who: now.who, span: s, custodian: limit})
+			own = v.By
+		}
+		for _, then := range r.standing(v.Resource, parties) {
+			for _, now := range present {
+				if now.who != then.who {
+					continue
+				}
+				if s := now.span.meet(then.span); !s.empty() {
+					out = append(out, slice{who: now.who, span: s, custodian: own})
+				}
 			}
 		}
 	}

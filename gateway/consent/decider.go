@@ -13,6 +13,7 @@ import (
 
 	"github.com/sluse/sluse/gateway"
 	"github.com/sluse/sluse/gateway/fhir"
+	"github.com/sluse/sluse/policies"
 )
 
 // Decider is the policy decision point: Rego's `scope`, prepared once. Its `rights` are asked once
@@ -29,6 +30,9 @@ type Decider struct {
 	decisions *lru.Cache[decisionKey, *remembered]
 	askers    *lru.Cache[askerKey, *asker]
 	none      *index // of a question that concerns nobody known
+
+	hjemmelRule rego.PreparedEvalQuery // of the rows that are on, the sender and the receiver
+	bases       *lru.Cache[lawfulKey, []lawful]
 }
 
 var _ gateway.Decider = (*Decider)(nil)
@@ -38,6 +42,8 @@ type Config struct {
 	Decisions int // answers remembered; 16384 when zero
 	Persons   int // persons whose grants are kept indexed; 2048 when zero
 	Kinds     int // kinds of question whose rights are remembered; 1024 when zero
+
+	Policies policies.Set // the rules and their data; as they come with the program when zero
 }
 
 // errInput is the deny of a question that does not fit together.
@@ -54,16 +60,17 @@ func NewDecider(ctx context.Context, c Config) (*Decider, error) {
 	if c.Kinds == 0 {
 		c.Kinds = 1024
 	}
-	t, err := loadTables()
+	t, err := loadTables(c.Policies)
 	if err != nil {
 		return nil, err
 	}
-	d := &Decider{tables: t, terms: newInterned(), none: newIndex(nil, past)}
-	queries, revision, err := prepare(ctx, []string{"data.sluse.scope.rights", "data.sluse.scope.across"}, rego.GenerateJSON(literal))
+	d := &Decider{tables: t, terms: newInterned()}
+	d.none = d.newIndex(nil, past)
+	queries, revision, err := prepare(ctx, c.Policies, []string{"data.sluse.scope.rights", "data.sluse.scope.across", "data.sluse.hjemler.lawful"}, rego.GenerateJSON(literal))
 	if err != nil {
 		return nil, err
 	}
-	d.rights, d.across, d.revision = queries[0], queries[1], revision
+	d.rights, d.across, d.hjemmelRule, d.revision = queries[0], queries[1], queries[2], revision
 	if d.kinds, err = lru.New[kindKey, rights](c.Kinds); err != nil {
 		return nil, fmt.Errorf("consent: %w", err)
 	}
@@ -71,6 +78,9 @@ func NewDecider(ctx context.Context, c Config) (*Decider, error) {
 		return nil, fmt.Errorf("consent: %w", err)
 	}
 	if d.decisions, err = lru.New[decisionKey, *remembered](c.Decisions); err != nil {
+		return nil, fmt.Errorf("consent: %w", err)
+	}
+	if d.bases, err = lru.New[lawfulKey, []lawful](1024); err != nil {
 		return nil, fmt.Errorf("consent: %w", err)
 	}
 	if d.askers, err = lru.New[askerKey, *asker](4096); err != nil {
@@ -90,6 +100,8 @@ type decisionKey struct {
 	action  gateway.Action
 	typ     fhir.Type
 	purpose gateway.Purpose
+	message string // kind of what is sent
+	hjemler string // gateway.Hjemler.Key
 	class   class
 }
 
@@ -102,23 +114,32 @@ type class struct {
 	role      string
 	above     string
 	partyID   gateway.HERID
+	law       gateway.Lovgrunnlag
 	own       gateway.PersonID
 	attested  bool
+	glass     glass
 	noPatient bool
 }
 
 type remembered struct {
 	from, until time.Time
 	decision    gateway.Decision
+	trusts      func(time.Time) []string
 }
 
 // at is the answer for a time between the boundaries: the same, but that a Join tells the store
 // which grants hold now. Those have boundaries of their own, so nothing that joins is kept further.
 func (r *remembered) at(now time.Time) gateway.Decision {
 	d := r.decision
+	if d.Scope.Consents.Each != nil {
+		each := *d.Scope.Consents.Each
+		each.Now = now
+		d.Scope.Consents.Each, d.Until = &each, now
+	}
 	if d.Scope.Join != nil {
 		join := *d.Scope.Join
 		join.Now = now
+		join.Trusts = r.trusts(now)
 		d.Scope.Join, d.Until = &join, now
 	}
 	return d
@@ -129,10 +150,11 @@ func (r *remembered) at(now time.Time) gateway.Decision {
 func (d *Decider) Decide(ctx context.Context, q gateway.Question) (gateway.Decision, error) {
 	k := decisionKey{
 		person: q.Facts.Person, epoch: q.Facts.Epoch, action: q.Action, typ: q.Type, purpose: q.Actor.Purpose,
+		message: q.Message, hjemler: q.Hjemler.Key,
 		class: class{
 			kind: q.Actor.Kind, party: q.Actor.Party, unit: q.Actor.Unit, hpr: q.Actor.Practitioner,
-			role: q.Actor.Role, partyID: q.Party.ID, own: q.Own, attested: attested(q.Actor), noPatient: !q.Named,
-			above: above(q.Parts),
+			role: q.Actor.Role, partyID: q.Party.ID, law: q.Party.Lovgrunnlag, own: q.Own, attested: attested(q.Actor), noPatient: !q.Named,
+			above: above(q.Parts), glass: d.glassOf(q),
 		},
 	}
 	if r, ok := d.decisions.Get(k); ok && !q.Now.Before(r.from) && q.Now.Before(r.until) {
@@ -167,6 +189,11 @@ func (d *Decider) decide(ctx context.Context, q gateway.Question) (*remembered, 
 	if err != nil {
 		return nil, err
 	}
+	return d.answer(ctx, q, ix)
+}
+
+// answer asks Rego on grants already indexed.
+func (d *Decider) answer(ctx context.Context, q gateway.Question, ix *index) (*remembered, error) {
 	own := q.Party.ID
 	if own == "" {
 		own = q.Actor.Party // drift need not be in the directory that it keeps
@@ -187,26 +214,67 @@ func (d *Decider) decide(ctx context.Context, q gateway.Question) (*remembered, 
 		s.Person = q.Facts.Person
 	}
 	d.ledger(&s, a.ledger, q)
-	if a.consents {
-		s.Except, s.Terms, out.Citations = nil, d.ownConsents(), d.insight()
-	}
-	if asker := d.asker(q, own); a.plain || a.join {
+	from, until := ix.from, ix.until
+	asker := d.asker(q, own)
+	d.protect(&s, &out, a, q, ix, asker.permits)
+	if a.plain || a.join {
 		if a.join {
 			s.Join = &gateway.Join{Permits: asker.permits, Denies: asker.denies, Roles: []string{asker.role},
 				Purposes: []gateway.Purpose{d.purposeOf(q.Actor)}}
+			a.plain, a.sent = true, true // of what stands whoever it is about; the rest is joined
 		}
-		if a.plain {
-			chosen, err := d.choose(ctx, q.Now, ix, asker)
+		for _, one := range []*index{ix, d.standing(q)} {
+			if one == nil {
+				continue
+			}
+			from, until = latest(from, one.from), earliest(until, one.until)
+			if len(one.grants) == 0 {
+				continue
+			}
+			chosen, err := d.choose(ctx, q.Now, one, asker)
 			if err != nil {
 				return nil, err
 			}
-			ix.expand(&s, &out, a, chosen, q.Action, asker.role)
+			one.expand(&s, &out, a, chosen, q.Action, asker.role)
 		}
+		if err := d.byHjemmel(ctx, &s, &out, q); err != nil {
+			return nil, err
+		}
+		out.Until = until
 	}
-	if a.own || a.write || s.Ledger.Asker != "" || s.Ledger.Person != 0 || len(s.Ledger.Compliance) > 0 || len(s.Terms) > 0 || s.Join != nil {
+	if a.own || a.write || s.Ledger.Asker != "" || s.Ledger.Person != 0 || len(s.Ledger.Compliance) > 0 || len(s.Terms) > 0 || s.Join != nil || s.Manual {
 		out.Effect, out.Scope, out.Reason = gateway.Allow, s, ""
 	}
-	return &remembered{from: ix.from, until: ix.until, decision: out}, nil
+	return &remembered{from: from, until: until, decision: out, trusts: d.agreed.trusts}, nil
+}
+
+// standing is the index of the agreements by which the asker's party may receive; nil when there are none.
+// It is not for a question about somebody who is not known.
+func (d *Decider) standing(q gateway.Question) *index {
+	if q.Named && q.Facts.Person <= 0 {
+		return nil
+	}
+	grants := d.agreed.standingFor(q.Party)
+	if len(grants) == 0 {
+		return nil
+	}
+	ix := d.newIndex(grants, q.Now)
+	ix.standing = true
+	return ix
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+func earliest(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
 }
 
 // ledger says which accesses the actor may look up.
@@ -219,17 +287,6 @@ func (d *Decider) ledger(s *gateway.Scope, which string, q gateway.Question) {
 	case "ledger-compliance":
 		s.Ledger = gateway.LedgerScope{Compliance: append([]gateway.HERID{q.Party.ID}, d.complianceOf[string(q.Party.ID)]...)}
 	}
-}
-
-// ownConsents is what the person reads of herself besides her own records: every Consent about her.
-func (d *Decider) ownConsents() []gateway.Term {
-	var out []gateway.Term
-	for _, sent := range []bool{false, true} {
-		out = append(out, gateway.Term{
-			Effect: gateway.Allow, Sent: sent, Custodians: gateway.Every[gateway.HERID](),
-			Types: gateway.Only[fhir.Type]("Consent"), Items: gateway.Every[fhir.Reference](), Mask: gateway.AllLabels})
-	}
-	return out
 }
 
 func (d *Decider) insight() []gateway.Citation {
@@ -265,7 +322,7 @@ func (d *Decider) asker(q gateway.Question, party gateway.HERID) *asker {
 	if found, ok := d.askers.Get(k); ok {
 		return found
 	}
-	a := &asker{permits: permitKeys(w), denies: denyKeys(w, q.Parts), role: orUntold(w.code)}
+	a := &asker{permits: permitKeys(w, d.groups.of(w, q.Parts, false)), denies: denyKeys(w, q.Parts, d.groups.of(w, q.Parts, true)), role: orUntold(w.code)}
 	a.asPermits, a.asDenies = named(a.permits, k.purpose), named(a.denies, k.purpose)
 	d.askers.Add(k, a)
 	return a

@@ -2,6 +2,7 @@ package consent_test
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -58,14 +59,22 @@ func TestKinds(t *testing.T) {
 	if got := decide(t, d, as(gateway.Compliance, gateway.ReadAction, "")).Scope; got.Own != "" || len(got.Terms) > 0 || got.Fetched || len(got.Ledger.Compliance) != 1 {
 		t.Errorf("compliance: %+v", got)
 	}
-	for _, action := range []gateway.Action{"", gateway.ContributeAction, "admin"} {
+	for _, action := range []gateway.Action{"", "admin"} {
 		if got := decide(t, d, as(gateway.Person, action, "")); got.Effect != gateway.Deny {
 			t.Errorf("action %q: %+v", action, got)
 		}
 	}
+	for _, kind := range []gateway.Kind{gateway.Nobody, gateway.Machine, gateway.Patient, gateway.Operator, gateway.Compliance, gateway.Kind(99)} {
+		if got := decide(t, d, as(kind, gateway.ContributeAction, "")); got.Effect != gateway.Deny {
+			t.Errorf("kind %d contributes: %+v", kind, got)
+		}
+	}
+	if got := decide(t, d, as(gateway.Person, gateway.ContributeAction, "")).Scope; got.Own != base.Party.ID || got.Fetched || got.Write || len(got.Terms) > 0 && slices.ContainsFunc(got.Terms, func(t gateway.Term) bool { return t.Effect == gateway.Allow }) {
+		t.Errorf("a person contributes where no grant says so: %+v", got)
+	}
 }
 
-// The patient reaches her own party's records about herself, every Consent about her, and nothing
+// The patient reaches what any party keeps about herself, every Consent about her among it, and nothing
 // of another person.
 func TestPatientReachesHerself(t *testing.T) {
 	t.Parallel()
@@ -78,8 +87,8 @@ func TestPatientReachesHerself(t *testing.T) {
 		t.Error("not her Consent")
 	}
 	record.Reference.Type = "CarePlan"
-	if _, ok := s.Releases(record); ok {
-		t.Error("a party's record")
+	if _, ok := s.Releases(record); !ok {
+		t.Error("not a party's record about her (pbrl. § 5-1)")
 	}
 	record.Custodian = q.Party.ID
 	if _, ok := s.Releases(record); !ok {
@@ -222,7 +231,7 @@ func TestSentTermsComeFromMessageGrants(t *testing.T) {
 			if v.Question.Action == gateway.MessageAction && term.Sent {
 				t.Errorf("%s: a message term that waits for a stored record", v.Name)
 			}
-			if term.Mask == 0 || term.Citation >= len(v.Grants) {
+			if term.Mask == 0 || !term.Standing && term.Citation >= len(v.Grants) {
 				t.Errorf("%s: %+v", v.Name, term)
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/rego"
 
 	"github.com/sluse/sluse/gateway"
+	"github.com/sluse/sluse/policies"
 )
 
 // Formula evaluates the formulas of the consent semantics as they stand, on one record, one
@@ -14,9 +15,12 @@ import (
 // Normalizer and Decider: it is what they are held against.
 type Formula struct{ query rego.PreparedEvalQuery }
 
-// NewFormula compiles the policies.
-func NewFormula(ctx context.Context) (*Formula, error) {
-	queries, _, err := prepare(ctx, []string{"data.sluse.releasable.answer"})
+// NewFormula compiles the policies on the data that comes with the program.
+func NewFormula(ctx context.Context) (*Formula, error) { return NewFormulaUnder(ctx, policies.Set{}) }
+
+// NewFormulaUnder compiles the policies on the data given.
+func NewFormulaUnder(ctx context.Context, set policies.Set) (*Formula, error) {
+	queries, _, err := prepare(ctx, set, []string{"data.sluse.releasable.answer"})
 	if err != nil {
 		return nil, err
 	}

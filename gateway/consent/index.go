@@ -25,6 +25,7 @@ type index struct {
 	grants          []gateway.Grant
 	looked          []fhir.Reference
 	permits, denies map[string][]int // numbers of grants, by cellName
+	standing        bool             // of agreements, not of a person
 	term            *ast.Term
 }
 
@@ -49,30 +50,31 @@ func (d *Decider) index(f gateway.Facts, now time.Time) (*index, error) {
 		if len(grants) > 0 {
 			return nil, errInput
 		}
+		if len(d.agreed.Trust) > 0 {
+			return d.newIndex(nil, now), nil
+		}
 		return d.none, nil
 	}
-	ix = newIndex(grants, now)
+	ix = d.newIndex(grants, now)
 	d.indexes.Add(k, ix)
 	return ix, nil
 }
 
 // newIndex keeps the grants that hold at now, and the boundaries between which nothing changes.
-func newIndex(grants []gateway.Grant, now time.Time) *index {
-	ix := &index{from: past, until: far, grants: grants, permits: map[string][]int{}, denies: map[string][]int{}}
+func (d *Decider) newIndex(grants []gateway.Grant, now time.Time) *index {
+	ix := &index{grants: grants, permits: map[string][]int{}, denies: map[string][]int{}}
+	ix.from, ix.until = d.agreed.bounds(past, far, now)
 	for i := range grants {
 		g := &grants[i]
-		if !slices.Contains(ix.looked, g.Consent) {
+		if g.Consent.ID != "" && !slices.Contains(ix.looked, g.Consent) {
 			ix.looked = append(ix.looked, g.Consent)
 		}
 		for _, t := range []time.Time{g.Start, g.End} {
-			switch {
-			case t.IsZero():
-			case t.After(now):
-				if t.Before(ix.until) {
-					ix.until = t
-				}
-			case t.After(ix.from):
-				ix.from = t
+			ix.from, ix.until = between(t, ix.from, ix.until, now)
+		}
+		if g.Trust != "" {
+			if g.Custodians = d.agreed.trusting(*g, now); empty(g.Custodians) {
+				continue
 			}
 		}
 		if now.Before(g.Start) || (!g.End.IsZero() && !now.Before(g.End)) {
@@ -133,7 +135,7 @@ func (ix *index) expand(s *gateway.Scope, out *gateway.Decision, a rights, chose
 	uses := make([]use, len(ix.grants))
 	n, cited := 0, 0
 	received := gateway.MessageAction // what must be allowed of a record that came by message
-	if action == gateway.NotifyAction {
+	if action == gateway.NotifyAction || action == gateway.ContributeAction {
 		received = action
 	}
 	for _, cell := range chosen {
@@ -166,7 +168,7 @@ func (ix *index) expand(s *gateway.Scope, out *gateway.Decision, a rights, chose
 			Consent: g.Consent, Path: g.Path, Law: g.Law, Paragraph: g.Paragraph})
 		t := gateway.Term{
 			Effect: g.Effect, Custodians: g.Custodians, Types: g.Types, Items: g.Items,
-			Low: g.DataLow, High: g.DataHigh, Mask: g.Labels, Citation: len(out.Citations) - 1,
+			Low: g.DataLow, High: g.DataHigh, Mask: g.Labels, Standing: ix.standing, Citation: len(out.Citations) - 1,
 		}
 		if u.plain {
 			s.Terms = append(s.Terms, t)

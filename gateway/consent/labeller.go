@@ -11,6 +11,7 @@ import (
 
 	"github.com/sluse/sluse/gateway"
 	"github.com/sluse/sluse/gateway/fhir"
+	"github.com/sluse/sluse/policies"
 )
 
 // inlineLabel is the DS4P extension by which a custodian labels an element of its own.
@@ -44,7 +45,7 @@ func NewLabeller(ctx context.Context, remembered int) (*Labeller, error) {
 	}
 	l := &Labeller{}
 	var err error
-	queries, _, err := prepare(ctx, []string{"data.sluse.labels.found"})
+	queries, _, err := prepare(ctx, policies.Set{}, []string{"data.sluse.labels.found"})
 	if err != nil {
 		return nil, err
 	}

@@ -1,10 +1,12 @@
 package consent
 
 import (
+	"slices"
 	"time"
 
 	"github.com/sluse/sluse/gateway"
 	"github.com/sluse/sluse/gateway/fhir"
+	"github.com/sluse/sluse/policies"
 )
 
 // Normalizer turns Consents into grants (DESIGN § 3, "In FHIR R4"). It holds no state but the
@@ -13,29 +15,39 @@ type Normalizer struct{ *tables }
 
 var _ gateway.Normalizer = (*Normalizer)(nil)
 
-// NewNormalizer reads the policy data. An error means that the program is built wrongly.
-func NewNormalizer() (*Normalizer, error) {
-	t, err := loadTables()
+// NewNormalizer reads the policy data that comes with the program.
+func NewNormalizer() (*Normalizer, error) { return NewNormalizerUnder(policies.Set{}) }
+
+// NewNormalizerUnder reads the policy data. An error means that the program is built wrongly, or that what
+// the controller has put into the data does not say all that it must.
+func NewNormalizerUnder(set policies.Set) (*Normalizer, error) {
+	t, err := loadTables(set)
 	if err != nil {
 		return nil, err
 	}
 	return &Normalizer{t}, nil
 }
 
-// Grants gives the normal form of a Consent and all that it lacks. A Consent that is not active
-// gives no grants; what names somebody unknown does not keep it from being withdrawn. Where a
+// Grants gives the normal form of a Consent in its setting and all that it lacks. A Consent that is not
+// active gives no grants; what names somebody unknown does not keep it from being withdrawn. Where a
 // fault is found a permit grants nothing, and a deny concerns everything.
-func (n *Normalizer) Grants(consent *fhir.Resource, ref fhir.Reference, registrar gateway.Party,
-	patient bool, dir gateway.Directory,
-	team func(fhir.Reference) (listed, current *fhir.Resource)) ([]gateway.Grant, []fhir.Issue) {
+func (n *Normalizer) Grants(consent *fhir.Resource, ref fhir.Reference, in gateway.Setting) ([]gateway.Grant, []fhir.Issue) {
 	root := consent.Root()
 	status := root.Get("status").Text()
 	s := &sheet{withdrawn: status == "inactive" || status == "rejected" || status == "entered-in-error"}
 	b := &builder{
-		resolver: resolver{reader: reader{n.tables, s}, dir: dir, team: team, registrar: registrar},
-		active:   status == "active", patient: patient, ref: ref,
+		resolver: resolver{
+			reader: reader{n.tables, s}, dir: in.Directory, team: in.Team, later: in.Later, registrar: in.Registrar,
+			groupsThen: in.Groups, statements: in.Bearers,
+		},
+		active: status == "active", patient: in.Patient, ref: ref,
+	}
+	for _, c := range in.Confirmed {
+		b.patient = b.patient || c.Patient
+		b.confirmed = append(b.confirmed, c.By)
 	}
 	modifiers(s, root)
+	constructs(s, root)
 	b.scope(root)
 	b.legal(root)
 	if root.Get("patient") == nil {
@@ -60,10 +72,14 @@ func (n *Normalizer) Grants(consent *fhir.Resource, ref fhir.Reference, registra
 	b.root = p
 	b.form(p)
 	b.walk(p)
-	if !b.active {
-		return nil, s.issues
+	switch {
+	case b.active:
+		b.advise(p)
+		return b.grants, s.issues
+	case in.Withdrawn && status == "inactive":
+		return slices.DeleteFunc(b.grants, func(g gateway.Grant) bool { return g.Effect == gateway.Allow }), s.issues
 	}
-	return b.grants, s.issues
+	return nil, s.issues
 }
 
 // modifiers refuses what could change the meaning of the rest in a way that is not understood.

@@ -43,7 +43,7 @@ func TestPolicies(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
 	modules := parsePolicies(t)
-	data, err := policies.Data()
+	data, err := consenttest.Policies(t).Data()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +91,7 @@ func TestPolicies(t *testing.T) {
 // answerCases asks `releasable` for each hand-written case.
 func answerCases(t *testing.T, modules map[string]*ast.Module, coverage *cover.Cover) {
 	t.Helper()
-	data, err := policies.Data()
+	data, err := consenttest.Policies(t).Data()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -43,11 +43,23 @@ type provision struct {
 	doubt      bool // something in it could not be understood
 }
 
-// actor is one provision.actor: where it stands and what it names.
+// actor is one provision.actor: where it stands and what it names: a resource, or by name a role of the
+// person or a receiver group.
 type actor struct {
 	path string
 	ref  string
+	kind actorKind
+	name string
 }
+
+// actorKind tells by what an actor is named.
+type actorKind uint8
+
+const (
+	byReference actorKind = iota
+	byRole
+	byGroup
+)
 
 // span is a half-open interval; a zero bound is open. lastLow is the start of what the end's
 // precision covers, so that length is counted in days.
@@ -194,13 +206,13 @@ func (r reader) itemsOf(p *provision, v *fhir.Value) {
 func (r reader) actors(p *provision, v *fhir.Value) {
 	for i, a := range v.Get("actor").Items() {
 		path := at(p.path+".actor", i)
-		who := actor{path: path + ".reference", ref: a.Get("reference", "reference").Text()}
+		who := r.named(a.Get("reference"), path+".reference")
 		role, ok := one(a.Get("role"), participationType)
 		switch {
 		case ok && role == "IRCP":
 			p.setTo = true
 			p.recipients = append(p.recipients, who)
-		case ok && role == "CST":
+		case ok && role == "CST" && who.kind == byReference:
 			p.setFrom = true
 			p.custodians = append(p.custodians, who)
 		default:
@@ -208,6 +220,20 @@ func (r reader) actors(p *provision, v *fhir.Value) {
 			p.doubt = true
 		}
 	}
+}
+
+// named reads what an actor's reference names. One that names both a resource and a role or group names
+// nobody.
+func (r reader) named(v *fhir.Value, path string) actor {
+	out := actor{path: path, ref: v.Get("reference").Text()}
+	kinds := map[string]actorKind{r.persons.NameSystem: byRole, r.groups.System: byGroup}
+	if kind, ours := kinds[v.Get("identifier", "system").Text()]; ours {
+		out.kind, out.name = kind, v.Get("identifier", "value").Text()
+		if v.Get("reference") != nil {
+			out.name = ""
+		}
+	}
+	return out
 }
 
 // span reads a Period. An end includes what matches its precision (R4 datatypes.html#Period).

@@ -21,13 +21,18 @@ type kindKey struct {
 	action                          gateway.Action
 	typ                             fhir.Type
 	attested, named, known, herself bool
+	shield                          gateway.Shield
+	glass                           glass
 }
 
 // rights is Rego's `rights`: what is reached without consents, and whether these count.
 type rights struct {
-	own, self, fetched, consents, join, write bool
-	plain, sent                               bool // consents count for what is asked, and for what was sent by message
-	ledger                                    string
+	own, self, fetched, join, write bool
+	plain, sent                     bool // consents count for what is asked, and for what was sent by message
+	ledger                          string
+
+	insight, permits, custody, compliance bool // the person's own, and views of Consents
+	emergency, address, manual            bool
 }
 
 // rightsOf asks Rego what a question of this kind reaches, once.
@@ -36,6 +41,7 @@ func (d *Decider) rightsOf(ctx context.Context, q gateway.Question) (rights, err
 		kind: q.Actor.Kind, action: q.Action, typ: q.Type, attested: attested(q.Actor), named: q.Named,
 		known:   !q.Named || q.Facts.Person != 0,
 		herself: q.Own != 0 && (!q.Named || q.Facts.Person == q.Own),
+		shield:  q.Facts.Shield, glass: d.glassOf(q),
 	}
 	if a, ok := d.kinds.Get(k); ok {
 		return a, nil
@@ -49,6 +55,8 @@ func (d *Decider) rightsOf(ctx context.Context, q gateway.Question) (rights, err
 		[2]*ast.Term{t.named, ast.InternedTerm(k.named)},
 		[2]*ast.Term{t.known, ast.InternedTerm(k.known)},
 		[2]*ast.Term{t.herself, ast.InternedTerm(k.herself)},
+		[2]*ast.Term{ast.StringTerm("shield"), ast.InternedTerm(int(k.shield))},
+		[2]*ast.Term{ast.StringTerm("emergency"), k.glass.term(q.Actor.Purpose)},
 	))
 	if err != nil {
 		return rights{}, err
@@ -108,16 +116,28 @@ func readRights(t *ast.Term) (a rights, err error) {
 			a.self = true
 		case "fetched":
 			a.fetched = true
-		case "consents":
-			a.consents = true
 		case "join":
 			a.join = true
 		case "write":
 			a.write = true
-		case "consented-read", "consented-notify":
+		case "consented-read", "consented-notify", "consented-contribute":
 			a.plain, a.sent = true, true
 		case "consented-message":
 			a.plain = true
+		case "insight":
+			a.insight = true
+		case "permits":
+			a.permits = true
+		case "custody":
+			a.custody = true
+		case "consents-compliance":
+			a.compliance = true
+		case "emergency":
+			a.emergency = true
+		case "address":
+			a.address = true
+		case "manual":
+			a.manual = true
 		case "ledger-party", "ledger-person", "ledger-compliance":
 			a.ledger = string(right)
 		default:

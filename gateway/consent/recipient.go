@@ -11,18 +11,20 @@ const (
 	anyParty = "*" // a practitioner wherever she works; only a deny names it
 )
 
-// who is a receiver: everybody at a party who has the unit, number and code that are set.
+// who is a receiver: everybody at a party who has the unit, number and code that are set, and is in the
+// groups.
 type who struct {
 	party gateway.HERID
 	unit  gateway.HERID
 	hpr   gateway.HPRNumber
 	code  string
+	group string // names joined by "+"
 }
 
 // meet is the receiver that both name. Where they contradict each other nobody is named by both,
 // but in a deny whoever leaves the matter out is still matched by each.
 func (a who) meet(b who, wide bool) (who, bool) {
-	m := who{party: a.party}
+	m := who{party: a.party, group: joined(a.group, b.group)}
 	switch {
 	case a.party == anyParty:
 		m.party = b.party
@@ -88,12 +90,23 @@ func key(a who) gateway.Recipient {
 	case a.unit == "":
 		kind = "p"
 	}
-	return gateway.Recipient(kind + ":" + strings.Join(fields, ":"))
+	return inGroup(a.group, gateway.Recipient(kind+":"+strings.Join(fields, ":")))
+}
+
+// inGroup is the key of those behind a key who are in the groups too.
+func inGroup(group string, k gateway.Recipient) gateway.Recipient {
+	if group == "" {
+		return k
+	}
+	return gateway.Recipient(group) + "/" + k
 }
 
 func parseKey(k gateway.Recipient) who {
 	kind, rest, _ := strings.Cut(string(k), ":")
 	var w who
+	if group, plain, ok := strings.Cut(kind, "/"); ok {
+		w.group, kind = group, plain
+	}
 	next := func() string {
 		f, r, _ := strings.Cut(rest, ":")
 		rest = r
@@ -128,20 +141,35 @@ func (p *tables) told(a gateway.Actor) who {
 }
 
 // permitKeys are the keys by which a permit may name the actor: what it does not tell, no permit
-// can ask for.
-func permitKeys(w who) []gateway.Recipient {
-	return subsets(w.party, string(w.unit), string(w.hpr), w.code)
+// can ask for. A permit names at most two groups at once: one in each of two provisions.
+func permitKeys(w who, groups []string) []gateway.Recipient {
+	out := subsets(w.party, string(w.unit), string(w.hpr), w.code)
+	return inGroups(out, everyJoin(groups, 2))
+}
+
+// inGroups adds the keys as they are in each of the groups.
+func inGroups(plain []gateway.Recipient, groups []string) []gateway.Recipient {
+	out := plain
+	for _, g := range groups {
+		for _, k := range plain {
+			out = append(out, inGroup(g, k))
+		}
+	}
+	return out
 }
 
 // denyKeys are the keys by which a deny may name the actor: its party or one above it, with what
-// it tells, and "?" for what it does not.
-func denyKeys(w who, above []gateway.HERID) []gateway.Recipient {
+// it tells, and "?" for what it does not. A deny names at most three groups at once.
+func denyKeys(w who, above []gateway.HERID, groups []string) []gateway.Recipient {
 	unit, hpr, code := orUntold(string(w.unit)), orUntold(string(w.hpr)), orUntold(w.code)
 	out := subsets(w.party, unit, hpr, code)
 	for _, p := range above {
 		out = append(out, subsets(p, unit, hpr, code)...)
 	}
 	out = append(out, key(who{party: anyParty, hpr: gateway.HPRNumber(hpr)}))
+	if joins := everyJoin(groups, 3); len(joins) > 0 {
+		out = inGroups(append(out, subsets(anyParty, unit, hpr, code)...), joins)
+	}
 	return append(out, anyParty) // denies that name nobody are kept under it
 }
 
@@ -158,7 +186,7 @@ func subsets(party gateway.HERID, unit, hpr, code string) []gateway.Recipient {
 	for _, u := range choices(unit) {
 		for _, h := range choices(hpr) {
 			for _, c := range choices(code) {
-				out = append(out, key(who{party, gateway.HERID(u), gateway.HPRNumber(h), c}))
+				out = append(out, key(who{party, gateway.HERID(u), gateway.HPRNumber(h), c, ""}))
 			}
 		}
 	}

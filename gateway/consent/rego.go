@@ -14,16 +14,16 @@ import (
 )
 
 // prepare compiles the policies once, for each of the queries, and gives their revision.
-func prepare(ctx context.Context, queries []string, more ...func(*rego.Rego)) ([]rego.PreparedEvalQuery, string, error) {
+func prepare(ctx context.Context, set policies.Set, queries []string, more ...func(*rego.Rego)) ([]rego.PreparedEvalQuery, string, error) {
 	modules, err := policies.Modules(false)
 	if err != nil {
 		return nil, "", err
 	}
-	data, err := policies.Data()
+	data, err := set.Data()
 	if err != nil {
 		return nil, "", err
 	}
-	revision, err := policies.Revision()
+	revision, err := set.Revision()
 	if err != nil {
 		return nil, "", err
 	}

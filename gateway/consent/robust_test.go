@@ -51,10 +51,7 @@ func mutate(path string, v any, f func(path string)) {
 // that does not cross although one of its consents permits it is mutated field by field.
 func TestDamagedInputNeverPermits(t *testing.T) {
 	t.Parallel()
-	formula, err := consent.NewFormula(context.Background())
-	if err != nil {
-		t.Fatal(err)
-	}
+	formula := consenttest.Formula(t)
 	wanted := []string{"an older deny", "a deny counts whoever registered it", "the person without a role", "what it names", "who was", "everything", "undated and a deny's dataPeriod", "a purpose below one that is denied"}
 	var tried atomic.Int64
 	t.Run("case", func(t *testing.T) {

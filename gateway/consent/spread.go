@@ -49,10 +49,10 @@ func (b *builder) spread(g gateway.Grant, to []slice, period span, custodians ga
 	}
 }
 
-// boundActions are those that a party does not gain by registering a samtykke itself: it reads, and
-// is told of changes, where the custodian does nothing of its own.
+// boundActions are those that a party does not gain by registering a samtykke itself: it reads, is told of
+// changes, and writes into a record, where the custodian does nothing of its own.
 func boundActions(of gateway.Set[gateway.Action]) (bound []gateway.Action) {
-	for _, a := range []gateway.Action{gateway.ReadAction, gateway.NotifyAction} {
+	for _, a := range []gateway.Action{gateway.ReadAction, gateway.NotifyAction, gateway.ContributeAction} {
 		if of.Has(a) {
 			bound = append(bound, a)
 		}
@@ -60,9 +60,8 @@ func boundActions(of gateway.Set[gateway.Action]) (bound []gateway.Action) {
 	return bound
 }
 
-// emit adds a grant. A permit is split where read and notify rest on fewer custodians than the rest (only
-// the registering party's own, until the custodian or the patient confirms), and gets a companion
-// that covers the mere fact of being known, whatever it limits otherwise.
+// emit adds a grant. A permit is split where what others do rests on fewer custodians than the rest, and
+// gets a companion that covers the mere fact of being known, whatever it limits otherwise.
 func (b *builder) emit(g gateway.Grant, to gateway.Set[gateway.Recipient], s span, custodians gateway.Set[gateway.HERID]) {
 	g.Recipients, g.Custodians, g.Start, g.End = to, custodians, s.low, s.high
 	if (!to.Any && len(to.Of) == 0) || (!custodians.Any && len(custodians.Of) == 0) ||
@@ -75,20 +74,41 @@ func (b *builder) emit(g gateway.Grant, to gateway.Set[gateway.Recipient], s spa
 		}
 		return
 	}
-	if bound := boundActions(g.Actions); !b.patient && len(bound) > 0 && !slices.Equal(custodians.Of, []gateway.HERID{b.registrar.ID}) {
-		own := g
-		own.Actions = gateway.Only(bound...)
-		own.Custodians = gateway.Only(b.registrar.ID)
-		if custodians.Has(b.registrar.ID) {
-			b.companion(own)
-		}
-		g.Actions = gateway.Only(slices.DeleteFunc(slices.Clone(g.Actions.Of),
-			func(a gateway.Action) bool { return slices.Contains(bound, a) })...)
-		if len(g.Actions.Of) == 0 {
-			return
-		}
+	b.bind(g)
+}
+
+// bind adds a permit for the custodians that it binds: what a custodian itself sends needs no more than
+// the samtykke; what another does rests on the custodian or the person having registered or confirmed
+// it, or on an agreement, which never gives the registering party anything.
+func (b *builder) bind(g gateway.Grant) {
+	bound := boundActions(g.Actions)
+	stands := func(h gateway.HERID) bool {
+		return b.patient || h == b.registrar.ID || slices.Contains(b.confirmed, h)
 	}
-	b.companion(g)
+	if len(bound) == 0 || !slices.ContainsFunc(g.Custodians.Of, func(h gateway.HERID) bool { return !stands(h) }) {
+		b.companion(g)
+		return
+	}
+	own := g
+	own.Actions = gateway.Only(bound...)
+	own.Custodians = gateway.Only(slices.DeleteFunc(slices.Clone(g.Custodians.Of), func(h gateway.HERID) bool { return !stands(h) })...)
+	if !empty(own.Custodians) {
+		b.companion(own)
+	}
+	trusted := own
+	trusted.Trust = b.registrar.ID
+	trusted.Custodians = gateway.Only(slices.DeleteFunc(slices.Clone(g.Custodians.Of), stands)...)
+	trusted.Recipients = gateway.Only(slices.DeleteFunc(slices.Clone(g.Recipients.Of), func(k gateway.Recipient) bool {
+		return parseKey(k).party == b.registrar.ID
+	})...)
+	if !empty(trusted.Recipients) {
+		b.companion(trusted)
+	}
+	g.Actions = gateway.Only(slices.DeleteFunc(slices.Clone(g.Actions.Of),
+		func(a gateway.Action) bool { return slices.Contains(bound, a) })...)
+	if !empty(g.Actions) {
+		b.companion(g)
+	}
 }
 
 // companion adds a permit and its samarbeid: "any permit that applies and names r's custodian also

@@ -1,6 +1,8 @@
 package consent
 
 import (
+	"errors"
+
 	"github.com/sluse/sluse/gateway"
 	"github.com/sluse/sluse/gateway/fhir"
 	"github.com/sluse/sluse/policies"
@@ -17,6 +19,12 @@ type tables struct {
 	except       []fhir.Type
 	directory    map[string]bool
 	complianceOf map[string][]gateway.HERID
+	persons      roles
+	groups       groups
+	agreed       agreements
+	emergency    protection
+	protected    gateway.Protection
+	hjemler      hjemler
 }
 
 type law struct {
@@ -44,7 +52,8 @@ type purpose struct {
 	Below []string `json:"below"`
 }
 
-func loadTables() (*tables, error) {
+// loadTables reads the policy data, strictly: an agreement or a group that does not say all is an error.
+func loadTables(set policies.Set) (*tables, error) {
 	var laws struct {
 		System string         `json:"system"`
 		Codes  map[string]law `json:"codes"`
@@ -53,8 +62,9 @@ func loadTables() (*tables, error) {
 		System string             `json:"system"`
 		Codes  map[string]purpose `json:"codes"`
 	}
-	var roles struct {
+	var roleData struct {
 		Unknown []string `json:"unknown"`
+		roles
 	}
 	var limits struct {
 		MaxMonths int `json:"maxMonths"`
@@ -66,9 +76,18 @@ func loadTables() (*tables, error) {
 	var compliance struct {
 		Agreements map[string][]gateway.HERID `json:"agreements"`
 	}
-	for name, v := range map[string]any{"laws": &laws, "purposes": &purposes, "roles": &roles,
-		"limits": &limits, "crossing": &crossing, "compliance": &compliance} {
-		if err := policies.Table(name, v); err != nil {
+	var emergency struct {
+		Purpose gateway.Purpose `json:"purpose"`
+		Law     string          `json:"law"`
+		Labels  []string        `json:"labels"`
+	}
+	var grouped groups
+	var agreed agreements
+	var bases hjemler
+	for name, v := range map[string]any{"laws": &laws, "purposes": &purposes, "roles": &roleData, "limits": &limits,
+		"crossing": &crossing, "compliance": &compliance, "groups": &grouped, "agreements": &agreed, "emergency": &emergency,
+		"hjemler": &bases} {
+		if err := set.Table(name, v); err != nil {
 			return nil, err
 		}
 	}
@@ -76,13 +95,24 @@ func loadTables() (*tables, error) {
 		lawSystem: laws.System, laws: laws.Codes, purpSystem: purposes.System,
 		purposes: purposes.Codes, roleUnknown: map[string]bool{}, maxMonths: limits.MaxMonths,
 		except: crossing.Except, directory: map[string]bool{},
-		complianceOf: compliance.Agreements,
+		complianceOf: compliance.Agreements, persons: roleData.roles, groups: grouped, agreed: agreed,
+		hjemler: bases,
 	}
-	for _, r := range roles.Unknown {
+	for _, r := range roleData.Unknown {
 		t.roleUnknown[r] = true
 	}
 	for _, d := range crossing.Directory {
 		t.directory[d] = true
 	}
-	return t, nil
+	var err error
+	if t.protected, err = readTexts(set); err != nil {
+		return nil, err
+	}
+	if err := t.readProtection(emergency.Purpose, emergency.Labels, emergency.Law); err != nil {
+		return nil, err
+	}
+	if err := t.groups.validate(); err != nil {
+		return nil, err
+	}
+	return t, errors.Join(t.agreed.resolve(t), t.hjemler.resolve(t.laws))
 }

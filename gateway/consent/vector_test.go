@@ -5,7 +5,6 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/sluse/sluse/gateway/consent"
 	"github.com/sluse/sluse/gateway/consent/consenttest"
 	"github.com/sluse/sluse/policies/cases"
 )
@@ -19,10 +18,7 @@ func TestCases(t *testing.T) {
 		t.Fatal(err)
 	}
 	answered, crossed, withheld := 0, 0, 0
-	formula, err := consent.NewFormula(context.Background())
-	if err != nil {
-		t.Fatal(err)
-	}
+	formula := consenttest.Formula(t)
 	decider := consenttest.Decider(t)
 	for _, c := range all {
 		t.Run(c.File+"/"+c.Name, func(t *testing.T) {

@@ -11,7 +11,8 @@ import (
 )
 
 // Worker settles what was taken in and not finished, sends what is queued, and watches for AppRecs
-// that do not come and messages that nobody fetches. Any number of Workers may run side by side, in any number of processes.
+// that do not come and messages that nobody fetches; it tells of withdrawals and of samtykker that end.
+// Any number of Workers may run side by side, in any number of processes.
 type Worker struct{ WorkerConfig }
 
 // WorkerConfig wires a Worker. Gateway is required.
@@ -86,6 +87,12 @@ func (w *Worker) Once(ctx context.Context) error {
 		failed = append(failed, err)
 	}
 	if _, err := w.Gateway.RemindUnfetched(ctx, w.Fetch, batch); err != nil {
+		failed = append(failed, err)
+	}
+	if _, err := w.Gateway.SettleWithdrawals(ctx, batch); err != nil {
+		failed = append(failed, err)
+	}
+	if _, err := w.Gateway.RemindEnding(ctx, batch); err != nil {
 		failed = append(failed, err)
 	}
 	return errors.Join(failed...)

@@ -142,19 +142,6 @@ func BenchmarkCheck(b *testing.B) {
 	}
 }
 
-func BenchmarkExtract(b *testing.B) {
-	r, err := fhir.Parse(carePlan(b))
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.ReportAllocs()
-	for b.Loop() {
-		if len(fhir.Extract(r)) == 0 {
-			b.Fatal("nothing found")
-		}
-	}
-}
-
 func BenchmarkStamp(b *testing.B) {
 	r, err := fhir.Parse(carePlan(b))
 	if err != nil {

@@ -50,15 +50,6 @@ func IssueTexts() map[string][2]string {
 // CompareDecimal is compareDecimal.
 var CompareDecimal = compareDecimal
 
-// Served lists the types that can be searched.
-func Served() []Type {
-	var list []Type
-	for t := range served {
-		list = append(list, t)
-	}
-	return list
-}
-
 // Dates is the table of record dates.
 var Dates = dates
 

@@ -22,13 +22,11 @@ const (
 // IndexValue is one searchable value of a resource.
 type IndexValue struct {
 	// Key names the place within the type, as SearchParameter.Keys does; Bits has the Ordinal of each
-	// parameter that the value is of. Index sets both.
+	// parameter that the value is of.
 	Key  string
 	Bits uint64
-	// Param is the name of a parameter; Extract sets it, Index does not.
-	Param string
-	Kind  ParamType
-	Form  IndexForm
+	Kind ParamType
+	Form IndexForm
 	// System and Code are those of a token. A code element carries the system of its required
 	// value set. For a reference Code is "Type/id" without version, or the URL when it is absolute
 	// or canonical; for a uri it is the uri.
@@ -52,9 +50,6 @@ type IndexValue struct {
 	// Mask holds the labels of the labelled parts that the value lies in, 0 outside all of them:
 	// set by MarkParts.
 	Mask uint64
-	// Path is the place, "CarePlan.activity[2].detail.code", so that values inside labelled
-	// parts can be told apart; Extract sets it, Index does not.
-	Path string
 
 	at *Value
 }
@@ -76,18 +71,27 @@ func Index(r *Resource) []IndexValue {
 	return x.out
 }
 
-// Extract is Index for the parameters of SearchParams, each value with its Path.
-func Extract(r *Resource) []IndexValue {
-	plan := searches().chosen[r.kind]
-	if plan == nil {
-		return nil
+// IndexAt is Index for the server at base: an absolute URL of its own is the relative reference.
+func IndexAt(base string, r *Resource) []IndexValue {
+	values := Index(r)
+	if base != "" {
+		localize(base, values)
 	}
-	x := extractor{out: make([]IndexValue, 0, 16), plain: true}
-	x.visit(r.root, plan)
-	for i := range x.out {
-		x.out[i].Path = x.out[i].at.Expression()
+	return values
+}
+
+func localize(base string, values []IndexValue) {
+	for i := range values {
+		v := &values[i]
+		localize(base, v.Tuple)
+		if v.Kind != ReferenceParam || v.Form != PlainForm || !strings.HasPrefix(v.Code, base) {
+			continue
+		}
+		if ref, ok := LocalReference(base, v.Code); ok {
+			v.Version, ref.Version = ref.Version, ""
+			v.Code, v.Target = ref.String(), ref.Type
+		}
 	}
-	return x.out
 }
 
 // Part is a labelled part of a resource: its place and the mask of its labels.
@@ -137,7 +141,8 @@ func mark(v *IndexValue, masks map[*Value]uint64, mask uint64) {
 type extractor struct {
 	out   []IndexValue
 	take  *planTake
-	plain bool // only PlainForm
+	plain bool               // of a part of a composite: only PlainForm
+	read  map[*Value]*Amount // quantities that were read for another parameter
 }
 
 // visit takes the values of a place and goes on into objects and arrays.
@@ -202,10 +207,24 @@ func (x *extractor) simple(v *Value) {
 			x.add(v, IndexValue{Amount: a})
 		}
 	case Quantity:
-		if a, ok := quantityAmount(v, x.take.leaf); ok {
+		if a := x.quantity(v); a != nil {
 			x.add(v, IndexValue{Amount: a, System: a.System, Code: a.Code})
 		}
 	}
+}
+
+// quantity reads each element once: several parameters and composites look at the same. Nil is none.
+func (x *extractor) quantity(v *Value) *Amount {
+	a, known := x.read[v]
+	if known {
+		return a
+	}
+	a, _ = quantityAmount(v, x.take.leaf)
+	if x.read == nil {
+		x.read = make(map[*Value]*Amount)
+	}
+	x.read[v] = a
+	return a
 }
 
 // add records a value found at v, for the parameters whose references it fits.
@@ -214,11 +233,6 @@ func (x *extractor) add(v *Value, value IndexValue) {
 	for i := range x.take.users {
 		u := &x.take.users[i]
 		if u.target != "" && u.target != value.Target {
-			continue
-		}
-		if x.plain {
-			value.Param = u.param.Name
-			x.out = append(x.out, value)
 			continue
 		}
 		value.Bits |= 1 << u.param.Ordinal
@@ -237,8 +251,9 @@ func (x *extractor) tuple(v *Value) {
 	take := x.take
 	tuples := [][]IndexValue{nil}
 	for _, part := range take.parts {
-		inner := extractor{plain: true}
+		inner := extractor{plain: true, read: x.read}
 		inner.visit(v, part.node)
+		x.read = inner.read
 		var longer [][]IndexValue
 		for _, head := range tuples {
 			for _, one := range inner.out {

@@ -107,6 +107,27 @@ func TestIndex(t *testing.T) {
 		{"Appointment.location", `"participant":[{"actor":{"reference":"Location/l"}},{"actor":{"reference":"Patient/p"}}]`, []string{"|Location/l"}},
 		{"QuestionnaireResponse.item-subject", `"item":[{"linkId":"1","extension":[{"url":"http://hl7.org/fhir/StructureDefinition/questionnaireresponse-isSubject"}],"answer":[{"valueReference":{"reference":"Patient/p"}}]},{"linkId":"2","answer":[{"valueReference":{"reference":"Patient/q"}}]}]`, []string{"|Patient/p"}},
 		{"Composition.related-id", `"relatesTo":[{"targetIdentifier":{"value":"i"}},{"targetReference":{"reference":"Composition/c"}}]`, []string{"|i"}},
+		{"CarePlan.patient", `"subject":{"reference":"Group/p"}`, nil},
+		{"CarePlan.patient", `"subject":{"reference":"https://x.no/fhir/Patient/p"}`, []string{"|https://x.no/fhir/Patient/p"}},
+		{"CarePlan.subject", `"subject":{"reference":"#p"}`, nil},
+		{"CarePlan.subject", `"subject":["x",{"reference":5}]`, nil},
+		{"CarePlan.identifier", `"identifier":"a"`, nil},
+		{"CarePlan.identifier", `"identifier":[{"system":"s","value":"v"},{"value":"w"}]`, []string{"s|v", "|w"}},
+		{"CarePlan.status", `"status":[1,{"a":2}]`, []string{"http://hl7.org/fhir/request-status|1"}},
+		{"CarePlan.date", `"period":"2026-13"`, nil},
+		{"Observation.date", `"effectivePeriod":{"end":"2026-02"}`, []string{"0001-01-01T00:00:00Z/2026-02-28T23:00:00Z"}},
+		{"Observation.date", `"effectiveInstant":"2026-02-01T10:00:00.5Z"`, []string{"2026-02-01T10:00:00Z/2026-02-01T10:00:00Z"}},
+		{"Observation.date", `"effectiveTiming":{"event":["2026-02-02","2026-01-01"]}`, []string{"2025-12-31T23:00:00Z/2026-02-02T23:00:00Z"}},
+		{"Condition.onset-date", `"onsetString":"a"`, nil},
+		{"Condition.onset-date", `"onsetPeriod":{"start":"2026"}`, []string{"2025-12-31T23:00:00Z/9999-12-31T23:59:59Z"}},
+		{"Practitioner.name", `"name":[{"family":"Å","given":["B","C"],"text":"D"}]`, []string{"B=b", "C=c", "D=d", "Å=å"}},
+		{"Practitioner.family", `"name":[{"family":"Å","given":["B","C"],"text":"D"}]`, []string{"Å=å"}},
+		{"Practitioner.active", `"active":true`, []string{"http://terminology.hl7.org/CodeSystem/special-values|true"}},
+		{"Organization.name", `"name":"a","alias":["b"]`, []string{"a=a", "b=b"}},
+		{"AuditEvent.patient", `"agent":[{"who":{"reference":"Patient/a"}}],"entity":[{"what":{"reference":"Patient/b"}},{"what":{"reference":"Consent/c/_history/1"}}]`, []string{"|Patient/a", "|Patient/b"}},
+		{"AuditEvent.entity", `"entity":[{"what":{"reference":"Consent/c/_history/1"}}]`, []string{"|Consent/c version 1"}},
+		{"AuditEvent.policy", `"agent":[{"policy":["http://x.no/p"]}]`, []string{"|http://x.no/p above http://x.no"}},
+		{"Task.period", `"executionPeriod":{"start":"x"}`, nil},
 		{"Subscription.payload", `"channel":{"payload":"application/fhir+json"}`, []string{"|application/fhir+json"}},
 	} {
 		typ, name, _ := strings.Cut(c.param, ".")
@@ -128,6 +149,14 @@ func TestIndex(t *testing.T) {
 		if !slices.Equal(got, c.want) {
 			t.Errorf("%s of {%s}:\ngot  %q\nwant %q", c.param, c.body, got, c.want)
 		}
+	}
+}
+
+// TestIndexOfWhatIsNotSearched: a type that cannot be searched has no values.
+func TestIndexOfWhatIsNotSearched(t *testing.T) {
+	t.Parallel()
+	if got := fhir.Index(parse(t, `{"resourceType":"Account","status":"active"}`)); got != nil {
+		t.Errorf("%+v", got)
 	}
 }
 

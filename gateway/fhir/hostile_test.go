@@ -47,7 +47,7 @@ func TestHostileSizes(t *testing.T) {
 				t.Fatal(err)
 			}
 			fhir.Validate(r)
-			fhir.Extract(r)
+			fhir.Index(r)
 			e := r.Edit()
 			for _, v := range r.At("name[0].given").Items() {
 				e.Remove(v)

@@ -217,7 +217,7 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("read %v, want %v", got, want)
 		}
 		fhir.Validate(r)
-		fhir.Extract(r)
+		fhir.Index(r)
 		r.Subject()
 		r.Date()
 		if stamped, err := r.Stamp("x", fhir.Meta{VersionID: "1", Security: []fhir.Coding{{Code: "a"}}}); err == nil {

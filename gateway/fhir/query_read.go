@@ -22,7 +22,7 @@ type queryReader struct {
 // tells what was left out because the config is lenient.
 func ParseQuery(t Type, params []Parameter, config QueryConfig) (q Query, left []Issue, err error) {
 	if config.Types == nil {
-		config.Types = searches().types
+		config.Types = searchable
 	}
 	q = Query{Count: DefaultCount}
 	r := &queryReader{config: config, query: &q, seen: map[string]bool{}}

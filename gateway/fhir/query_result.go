@@ -114,6 +114,13 @@ func (r *queryReader) sort(p Parameter) {
 	for _, key := range keys {
 		name, down := strings.CutPrefix(key, "-")
 		param := sortable(r.query.Types, name)
+		if param == nil && !seen[name] && slices.ContainsFunc(r.query.Types, func(t Type) bool {
+			own := SearchParameterOf(t, name)
+			return own != nil && own.Parted
+		}) {
+			r.refuse(p, QuerySortPart, name, sortNames(r.query.Types))
+			return
+		}
 		if param == nil || seen[name] {
 			r.refuse(p, QuerySort, itoa(MaxSortKeys), sortNames(r.query.Types))
 			return

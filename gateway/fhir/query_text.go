@@ -17,6 +17,7 @@ const (
 	QueryCombination      = "search.combination"
 
 	QueryMissing          = "search.missing"
+	QueryTruth            = "search.truth"
 	QueryToken            = "search.token"
 	QueryID               = "search.id"
 	QueryReference        = "search.reference"
@@ -44,6 +45,7 @@ const (
 	QueryTypeRequired  = "search.type-required"
 	QueryCount         = "search.count"
 	QuerySort          = "search.sort"
+	QuerySortPart      = "search.sort-part"
 	QuerySummary       = "search.summary"
 	QueryElements      = "search.elements"
 	QueryTotal         = "search.total"
@@ -67,6 +69,7 @@ var queryTexts = map[string]text{
 	QueryEscape:           {"Omvendt skråstrek kan bare stå foran \\ , | og $. Skriv \\\\ for tegnet selv.", "A backslash may stand only before \\ , | and $. Write \\\\ for the character itself."},
 	QueryCombination:      {"{0} og {1} kan ikke brukes sammen. Velg én av dem.", "{0} and {1} cannot be used together. Choose one of them."},
 
+	QueryTruth:            {"Verdien må være true, false eller begge med komma mellom.", "The value must be true, false or both with a comma between them."},
 	QueryMissing:          {"Verdien må være true eller false.", "The value must be true or false."},
 	QueryToken:            {"Verdien må skrives kode, system|kode, |kode eller system|. En loddrett strek i verdien selv skrives \\|.", "The value must be written code, system|code, |code or system|. A bar in the value itself is written \\|."},
 	QueryID:               {"Verdien er ikke en id: A–Z, a–z, 0–9, bindestrek og punktum, høyst 64 tegn.", "The value is not an id: A–Z, a–z, 0–9, hyphen and dot, at most 64 characters."},
@@ -95,6 +98,7 @@ var queryTexts = map[string]text{
 	QueryTypeRequired:  {"Et søk i hele systemet må ha _type, med én eller flere ressurstyper.", "A search of the whole system must have _type, with one or more resource types."},
 	QueryCount:         {"_count må være et helt tall fra 0. Høyst {0} gis på en side.", "_count must be a whole number from 0. At most {0} are given on a page."},
 	QuerySort:          {"_sort kan ha høyst {0} ulike nøkler, synkende med bindestrek foran. Tillatt: {1}.", "_sort may have at most {0} different keys, descending with a hyphen before the name. Allowed: {1}."},
+	QuerySortPart:      {"Det sorteres ikke etter {0}: verdiene står i deler som er merket for seg, og rekkefølgen ville fortalt hva som er skjult. Sorter etter noe annet: {1}.", "There is no order by {0}: its values lie in parts with labels of their own, and the order would tell what is hidden. Sort by something else: {1}."},
 	QuerySummary:       {"_summary må være true, false, text, data eller count.", "_summary must be true, false, text, data or count."},
 	QueryElements:      {"_elements må være navn på elementer på øverste nivå i {0}, atskilt med komma.", "_elements must be names of elements at the first level of {0}, separated by commas."},
 	QueryTotal:         {"_total må være none, estimate eller accurate.", "_total must be none, estimate or accurate."},

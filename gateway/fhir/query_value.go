@@ -56,12 +56,7 @@ func (r *queryReader) operands(c *Criterion, raw []string) (code string, args []
 		c.Missing = raw[0]
 		return "", nil
 	case param.Truth:
-		if len(raw) != 1 || raw[0] != "true" && raw[0] != "false" {
-			return QueryMissing, nil
-		}
-		c.Negate = (raw[0] == "false") != (c.Modifier == ModifierNot)
-		c.Values = []Operand{{System: systemBoolean, Code: "true"}}
-		return "", nil
+		return c.truth(raw), nil
 	}
 	c.Negate = c.Modifier == ModifierNot
 	v := valueReader{reader: r, param: param, ways: c.Ways, kind: param.Type, modifier: c.Modifier}
@@ -75,6 +70,27 @@ func (r *queryReader) operands(c *Criterion, raw []string) (code string, args []
 	}
 	c.Values = v.out
 	return "", nil
+}
+
+// truth reads the values of a condition that every resource answers. Only true is in the index: false is
+// that it is not there, and of both one holds of everything.
+func (c *Criterion) truth(raw []string) (code string) {
+	asked := map[string]bool{}
+	for _, s := range raw {
+		value, named := strings.CutPrefix(s, systemBoolean+"|")
+		if !named {
+			value = s
+		}
+		if value != "true" && value != "false" {
+			return QueryTruth
+		}
+		asked[value] = true
+	}
+	if len(asked) == 1 {
+		c.Values = []Operand{{System: systemBoolean, Code: "true"}}
+	}
+	c.Negate = asked["false"] != (c.Modifier == ModifierNot)
+	return ""
 }
 
 // valueReader reads values of one type.

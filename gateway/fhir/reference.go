@@ -21,6 +21,15 @@ func ParseReference(s string) (Reference, error) {
 	return r, nil
 }
 
+// LocalReference reads a reference to a resource of the server at base, the absolute URL without a slash
+// at its end: a relative one, or an absolute one that begins with base (R4 references.html#literal).
+func LocalReference(base, s string) (Reference, bool) {
+	if base != "" {
+		s = strings.TrimPrefix(s, base+"/")
+	}
+	return parseReference(s)
+}
+
 // parseReference is ParseReference without the allocation of an error.
 func parseReference(s string) (Reference, bool) {
 	name, rest, ok := strings.Cut(s, "/")

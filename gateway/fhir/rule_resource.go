@@ -1,5 +1,7 @@
 package fhir
 
+import "slices"
+
 // resourceRules are the invariants of the resource types that Sluse serves and of what they may
 // contain, less Questionnaire's and Bundle's.
 var resourceRules = []rule{
@@ -57,6 +59,13 @@ var resourceRules = []rule{
 		_, modified, ok2 := parseDate(v.member("lastModified").Text())
 		return !ok1 || !ok2 || authored.Before(modified)
 	}},
+	{"cmp-1", text{"En seksjon har text, entry eller section.", "A section has text, entry or section."}, func(v *Value, _ *checker) bool {
+		return has(v, "text") || has(v, "entry") || has(v, "section")
+	}},
+	{"cmp-2", text{"emptyReason gjelder bare en seksjon uten entry.", "emptyReason applies only to a section without entry."}, onlyEmpty},
+	{"lst-1", text{"emptyReason gjelder bare en liste uten entry.", "emptyReason applies only to a list without entry."}, onlyEmpty},
+	{"lst-2", text{"deleted gjelder bare når mode er changes.", "deleted applies only when mode is changes."}, entriesOnly("deleted", "changes")},
+	{"lst-3", text{"Datoen til en entry gjelder bare når mode er working.", "The date of an entry applies only when mode is working."}, entriesOnly("date", "working")},
 	{"sev-1", text{"En entitet har name eller query, ikke begge.", "An entity has name or query, not both."}, func(v *Value, _ *checker) bool {
 		return !(has(v, "name") && has(v, "query"))
 	}},
@@ -152,5 +161,15 @@ type coding struct {
 func codingOf(v *Value) coding {
 	return coding{
 		v.Get("system").Text(), v.Get("version").Text(), v.Get("code").Text(), v.Get("display").Text(), v.Get("userSelected").Text(), len(v.Members()),
+	}
+}
+
+// onlyEmpty holds of what is empty, or gives no reason for being so.
+func onlyEmpty(v *Value, _ *checker) bool { return !(has(v, "emptyReason") && has(v, "entry")) }
+
+// entriesOnly holds when the entries of a List have a member only in one mode.
+func entriesOnly(member, mode string) func(*Value, *checker) bool {
+	return func(v *Value, _ *checker) bool {
+		return v.member("mode").Text() == mode || !slices.ContainsFunc(v.Get("entry").Items(), func(e *Value) bool { return has(e, member) })
 	}
 }

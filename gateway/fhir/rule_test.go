@@ -24,6 +24,9 @@ var broken = func() map[string]string {
 	clinical := func(code string) string {
 		return `"clinicalStatus":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/condition-clinical","code":"` + code + `"}]}`
 	}
+	list := func(mode, rest, entry string) string {
+		return `{"resourceType":"List","status":"current","mode":"` + mode + `","entry":[{` + entry + `}]` + rest + `}`
+	}
 	appointment := func(status, rest string) string {
 		return `{"resourceType":"Appointment","status":"` + status + `","participant":[{"status":"accepted","actor":{"reference":"Patient/a"}}]` + rest + `}`
 	}
@@ -90,6 +93,11 @@ var broken = func() map[string]string {
 		"obs-7":                      obs(`"valueInteger":1,"component":[{"code":{"coding":[{"system":"s","code":"c"}]},"valueInteger":1}]`),
 		"sev-1":                      `{"resourceType":"AuditEvent","type":{"code":"rest"},"recorded":"2026-01-01T00:00:00Z","agent":[{"requestor":true}],"source":{"observer":{"display":"a"}},"entity":[{"name":"a","query":"QQ=="}]}`,
 		"grp-1":                      `{"resourceType":"Group","type":"person","actual":false,"member":[{"entity":{"reference":"Patient/a"}}]}`,
+		"cmp-1":                      `{"resourceType":"Composition","status":"final","type":{"text":"a"},"date":"2026","author":[{"display":"a"}],"title":"a","section":[{"title":"a"}]}`,
+		"cmp-2":                      `{"resourceType":"Composition","status":"final","type":{"text":"a"},"date":"2026","author":[{"display":"a"}],"title":"a","section":[{"entry":[{"display":"a"}],"emptyReason":{"text":"a"}}]}`,
+		"lst-1":                      list("working", `,"emptyReason":{"text":"a"}`, `"item":{"display":"a"}`),
+		"lst-2":                      list("working", ``, `"item":{"display":"a"},"deleted":true`),
+		"lst-3":                      list("changes", ``, `"item":{"display":"a"},"date":"2026"`),
 		"app-1":                      `{"resourceType":"Appointment","status":"proposed","participant":[{"status":"accepted"}]}`,
 		"app-2":                      appointment("proposed", `,"start":"2026-01-01T00:00:00Z"`),
 		"app-3":                      appointment("booked", ``),
@@ -168,7 +176,7 @@ func TestNoRuleIsForgotten(t *testing.T) {
 		"OperationOutcome", "Bundle", "CapabilityStatement", "Parameters", "Medication", "Location", "RelatedPerson", "Encounter",
 		"EpisodeOfCare", "Appointment", "Flag", "Group", "Device", "Specimen", "Substance",
 	}
-	types = append(types, fhir.Served()...)
+	types = append(types, fhir.SearchTypes()...)
 	texts := fhir.RuleTexts()
 	for _, s := range definitions.R4().Structures {
 		head, _, _ := strings.Cut(s.Name, ".")

@@ -2,9 +2,7 @@ package fhir
 
 import (
 	"fmt"
-	"maps"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/sluse/sluse/conformance/definitions"
@@ -41,78 +39,33 @@ func (t ParamType) String() string {
 	return ""
 }
 
-// SearchParam is a standard search parameter as the server offers it for one type.
-type SearchParam struct {
-	Name       string
-	Type       ParamType
-	Expression string // FHIRPath, the part for this resource type
-	Targets    []Type // of a reference; nil: any
-	Canonical  string // URL of the SearchParameter
-}
-
-// served lists the parameters that SearchParams and Extract know per type, besides _id and
-// _lastUpdated: the selection of a store that indexes tokens, references, texts and dates only.
-var served = map[Type]string{
-	"AllergyIntolerance":    "clinical-status date identifier patient",
-	"AuditEvent":            "agent date entity outcome patient policy",
-	"Binary":                "",
-	"CarePlan":              "date identifier patient status subject",
-	"CareTeam":              "date identifier patient status subject",
-	"Communication":         "identifier patient received sent status subject",
-	"Condition":             "clinical-status identifier onset-date patient recorded-date subject",
-	"Consent":               "date identifier patient status",
-	"DocumentReference":     "date identifier patient status subject",
-	"Endpoint":              "identifier name organization status",
-	"Goal":                  "identifier lifecycle-status patient start-date subject",
-	"HealthcareService":     "active identifier name organization",
-	"MedicationStatement":   "effective identifier patient status subject",
-	"Observation":           "date identifier patient status subject",
-	"Organization":          "active identifier name partof type",
-	"Patient":               "active identifier",
-	"Practitioner":          "active family given identifier name",
-	"PractitionerRole":      "active date identifier organization practitioner role",
-	"Provenance":            "patient recorded target",
-	"Questionnaire":         "date identifier name status title url",
-	"QuestionnaireResponse": "authored identifier patient status subject",
-	"ServiceRequest":        "authored identifier patient status subject",
-	"Task":                  "authored-on identifier owner patient period status subject",
-}
-
-// further lists the types that are searchable besides those of served.
-var further = []Type{
-	"Appointment", "Composition", "Encounter", "EpisodeOfCare", "Flag", "Group", "List", "Location", "RelatedPerson", "Subscription",
+// searchable lists the types that can be searched, sorted by name.
+var searchable = []Type{
+	"AllergyIntolerance", "Appointment", "AuditEvent", "Binary", "CarePlan", "CareTeam", "Communication", "Composition", "Condition",
+	"Consent", "DocumentReference", "Encounter", "Endpoint", "EpisodeOfCare", "Flag", "Goal", "Group", "HealthcareService", "List",
+	"Location", "MedicationStatement", "Observation", "Organization", "Patient", "Practitioner", "PractitionerRole", "Provenance",
+	"Questionnaire", "QuestionnaireResponse", "RelatedPerson", "ServiceRequest", "Subscription", "Task",
 }
 
 // registry holds the parameters of each type, sorted by name, and their compiled plans.
 type registry struct {
-	types  []Type
-	params map[Type][]SearchParam // of served
-	chosen map[Type]*planNode     // the plans of served
-	full   map[Type][]SearchParameter
-	plans  map[Type]*planNode
-	left   []Unadvertised
+	full  map[Type][]SearchParameter
+	plans map[Type]*planNode
+	left  []Unadvertised
 }
 
 // searches compiles the parameters once. The definitions are embedded: one that does not compile
 // is a fault of this package, and a test asks for each.
 var searches = sync.OnceValue(func() *registry {
-	r := &registry{
-		params: map[Type][]SearchParam{}, chosen: map[Type]*planNode{},
-		full: map[Type][]SearchParameter{}, plans: map[Type]*planNode{},
-	}
-	r.types = append(slices.Collect(maps.Keys(served)), further...)
-	slices.Sort(r.types)
+	r := &registry{full: map[Type][]SearchParameter{}, plans: map[Type]*planNode{}}
 	defined := map[string][]*definitions.SearchParameter{}
 	list := definitions.R4().SearchParameters
 	for i := range list {
 		defined[list[i].Base] = append(defined[list[i].Base], &list[i])
 	}
-	for _, t := range r.types {
+	for _, t := range searchable {
 		// those of Resource sort first: "_" comes before every lower-case letter
 		r.compile(t, append(slices.Clone(defined["Resource"]), defined[string(t)]...))
-	}
-	for t, names := range served {
-		r.choose(t, append(strings.Fields(names), "_id", "_lastUpdated"))
 	}
 	return r
 })
@@ -130,46 +83,9 @@ func (r *registry) compile(t Type, list []*definitions.SearchParameter) {
 		}
 		out = append(out, SearchParameter{Base: t, Name: d.Code, Type: paramNames[d.Type], Canonical: d.URL, Expression: d.Expression, Ordinal: i})
 		p := &out[len(out)-1]
-		if err := p.define(root, d, r.types); err != nil {
+		if err := p.define(root, d, searchable); err != nil {
 			panic(fmt.Sprintf("fhir: search parameter %s.%s: %v", t, p.Name, err))
 		}
 	}
 	r.full[t] = out
-}
-
-// choose compiles the selection of served for a type.
-func (r *registry) choose(t Type, names []string) {
-	root := &planNode{}
-	r.chosen[t] = root
-	structures := tables().structures
-	for i := range r.full[t] {
-		p := &r.full[t][i]
-		if !slices.Contains(names, p.Name) {
-			continue
-		}
-		one := SearchParam{Name: p.Name, Type: p.Type, Expression: p.Expression, Targets: p.named, Canonical: p.Canonical}
-		r.params[t] = append(r.params[t], one)
-		if p.Name[0] == '_' {
-			continue
-		}
-		plan := planner{structures: structures, take: planTake{users: []planUser{{param: p}}, kind: p.Type}}
-		if err := plan.compile(root, structures[string(t)], p.Expression, false); err != nil {
-			panic(fmt.Sprintf("fhir: search parameter %s.%s: %v", t, p.Name, err))
-		}
-	}
-}
-
-// SearchParams lists what a store that knows tokens, references, texts and dates offers for a
-// type, sorted by name, with _id and _lastUpdated; nil for a type that is not served. The result
-// parameters (_count, _sort …) are no search parameters and the REST layer's affair.
-func SearchParams(t Type) []SearchParam { return slices.Clone(searches().params[t]) }
-
-// SearchParamOf gives one parameter of SearchParams.
-func SearchParamOf(t Type, name string) (SearchParam, bool) {
-	for _, p := range searches().params[t] {
-		if p.Name == name {
-			return p, true
-		}
-	}
-	return SearchParam{}, false
 }

@@ -84,6 +84,9 @@ func plainDecimal(r *big.Rat) string {
 	if r.IsInt() {
 		return r.Num().String()
 	}
+	if places, exact := r.FloatPrec(); exact && places <= decimals {
+		return r.FloatString(places)
+	}
 	s := strings.TrimRight(strings.TrimRight(r.FloatString(decimals), "0"), ".")
 	if s == "-0" || s == "" {
 		return "0"
@@ -101,7 +104,11 @@ func (s amountSpan) times(factor *big.Rat) amountSpan {
 		}
 		return new(big.Rat).Mul(r, factor)
 	}
-	return amountSpan{mul(s.low), mul(s.high), mul(s.slack)}
+	out := amountSpan{low: mul(s.low), slack: mul(s.slack)}
+	if out.high = out.low; s.high != s.low {
+		out.high = mul(s.high)
+	}
+	return out
 }
 
 func (s amountSpan) texts() (low, high, slack string) {
@@ -111,7 +118,11 @@ func (s amountSpan) texts() (low, high, slack string) {
 		}
 		return plainDecimal(r)
 	}
-	return text(s.low), text(s.high), text(s.slack)
+	low = text(s.low)
+	if high = low; s.high != s.low {
+		high = text(s.high)
+	}
+	return low, high, text(s.slack)
 }
 
 // numberAmount gives the amount of a number. An integer is exact.

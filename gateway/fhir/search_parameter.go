@@ -58,8 +58,12 @@ type SearchParameter struct {
 	// Truth tells that the value is that of a condition which every resource answers with true or
 	// false (Patient.deceased): only true is a value of the index, and false is its negation.
 	Truth bool
-	// Sortable tells that _sort may name it: the values have an order and are not kept as hashes.
+	// Sortable tells that _sort may name it: the values have an order, are not kept as hashes and lie
+	// outside the parts that have labels of their own.
 	Sortable bool
+	// Parted tells that values with an order lie in such parts: an order by them would tell what is
+	// hidden, or have no effect.
+	Parted bool
 
 	named []Type // targets as R4's definition lists them
 }
@@ -89,7 +93,7 @@ var ledgerParams = map[string]bool{
 }
 
 // SearchTypes lists the types that can be searched, sorted by name.
-func SearchTypes() []Type { return slices.Clone(searches().types) }
+func SearchTypes() []Type { return slices.Clone(searchable) }
 
 // SearchParameters lists the parameters of a type, sorted by name; nil for a type that is not
 // searchable. The result is shared and must not be changed.
@@ -149,11 +153,34 @@ func (p *SearchParameter) define(root *planNode, d *definitions.SearchParameter,
 	}
 	switch p.Type {
 	case Date, StringParam, NumberParam, Quantity:
-		p.Sortable = true
+		p.Parted = slices.ContainsFunc(p.Keys, func(key string) bool { return inPart(p.Base, key) })
+		p.Sortable = !p.Parted
 	}
 	p.Sortable = p.Sortable || p.Name == "_id"
 	p.Documentation = describe(p, d.Description)
 	return nil
+}
+
+// parted are the elements whose entries have labels of their own, or tell where a person is, per type. Of a
+// Patient everything does but the head.
+var parted = map[Type][]string{
+	"CarePlan": {"activity"}, "Composition": {"section"}, "Observation": {"component"}, "QuestionnaireResponse": {"item"},
+	"Encounter": {"location"}, "RelatedPerson": {"address", "telecom"},
+}
+
+// patientHead is what every message carries of a Patient, and what the server writes.
+var patientHead = []string{"id", "meta", "active", "name", "birthDate", "identifier"}
+
+// inPart tells whether the place may lie in a part with labels of its own.
+func inPart(t Type, key string) bool {
+	end := strings.IndexAny(key, ".[$=")
+	if end < 0 {
+		end = len(key)
+	}
+	if t == "Patient" {
+		return !slices.Contains(patientHead, key[:end])
+	}
+	return slices.Contains(parted[t], key[:end])
 }
 
 // component compiles a part of a composite from each base that the composite's expression gives:
@@ -233,6 +260,9 @@ func (p *SearchParameter) modifiers(leaves map[string]bool) []Modifier {
 	if p.Truth {
 		return []Modifier{ModifierNot}
 	}
+	if p.Type == Composite { // R4 search.html#composite: modifiers are not used with them
+		return nil
+	}
 	list := []Modifier{ModifierMissing}
 	coded := leaves["CodeableConcept"] || leaves["Coding"]
 	switch p.Type {
@@ -289,12 +319,12 @@ var documentation = map[ParamType]string{
 	NumberParam:    "eq, ne and ap heed the precision as written; the other prefixes compare exactly.",
 	Quantity:       "number, number|system|code or number||code. UCUM units are compared in their base units. eq, ne and ap heed the precision as written.",
 	Uri:            "The whole URI. :below and :above compare the segments of the path.",
-	Composite:      "Both parts hold of the same element: value$value, each as its own type has it.",
+	Composite:      "Both parts hold of the same element: value$value, each as its own type has it. No modifiers.",
 }
 
 func describe(p *SearchParameter, description string) string {
 	if p.Truth {
-		return description + ". true or false: every resource has one of them."
+		return description + ". true or false: every resource has one of them. A date of it is true."
 	}
 	switch p.Name {
 	case "_id":
@@ -302,5 +332,9 @@ func describe(p *SearchParameter, description string) string {
 	case "_profile":
 		return description + ". The URL as meta.profile has it."
 	}
-	return strings.TrimSuffix(description, ".") + ". " + documentation[p.Type]
+	text := strings.TrimSuffix(description, ".") + ". " + documentation[p.Type]
+	if p.Parted {
+		text += " Not for _sort: the values lie in parts with labels of their own, and an order by them would tell what is hidden."
+	}
+	return text
 }

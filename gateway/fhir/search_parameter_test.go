@@ -172,3 +172,32 @@ func TestAllowedModifiers(t *testing.T) {
 		}
 	}
 }
+
+// TestNothingPartedIsSortable: what lies in parts with labels of their own is told to be no key of _sort,
+// and what is told to be one is not in parts.
+func TestNothingPartedIsSortable(t *testing.T) {
+	t.Parallel()
+	parted := 0
+	for _, typ := range fhir.SearchTypes() {
+		list := fhir.SearchParameters(typ)
+		for i := range list {
+			p := &list[i]
+			if p.Parted {
+				parted++
+			}
+			if p.Parted && (p.Sortable || !strings.Contains(p.Documentation, "Not for _sort")) || !p.Parted && strings.Contains(p.Documentation, "Not for _sort") {
+				t.Errorf("%s.%s: parted %v, sortable %v: %s", typ, p.Name, p.Parted, p.Sortable, p.Documentation)
+			}
+			for _, key := range p.Keys {
+				for _, part := range []string{"activity.", "component.", "item.", "section.", "address.", "deceased", "telecom"} {
+					if p.Sortable && strings.HasPrefix(key, part) && slices.Contains([]fhir.Type{"CarePlan", "Observation", "QuestionnaireResponse", "Composition", "Patient"}, typ) {
+						t.Errorf("%s.%s is sortable by %s", typ, p.Name, key)
+					}
+				}
+			}
+		}
+	}
+	if parted < 10 {
+		t.Errorf("only %d parameters lie in parts", parted)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // ucumUnit is a UCUM unit: a factor times powers of base units.
@@ -45,12 +46,45 @@ var unitPrefixes = map[string]int{
 // maxUnitText bounds a unit that is read.
 const maxUnitText = 40
 
-// ucumBase reads a UCUM code in case-sensitive form and gives the factor to its base units, and those
-// in a form that is the same for equal ones; "1" has none. False for a unit that it does not know.
+// unitBase is a unit as it was read. Its factor is shared and never changed.
+type unitBase struct {
+	factor *big.Rat
+	base   string
+}
+
+// maxUnitsRead bounds the units that are kept: records are written in few, and a client that makes up
+// others has each of them read anew.
+const maxUnitsRead = 512
+
+var unitsRead = struct {
+	sync.RWMutex
+	of map[string]unitBase
+}{of: map[string]unitBase{}}
+
+// ucumBase gives the factor of a UCUM code, in case-sensitive form, to its base units, and those in a
+// form that is the same for equal ones; "1" has none. False for a unit that it does not know.
 func ucumBase(code string) (factor *big.Rat, base string, ok bool) {
 	if len(code) > maxUnitText {
 		return nil, "", false
 	}
+	unitsRead.RLock()
+	u, known := unitsRead.of[code]
+	unitsRead.RUnlock()
+	if known {
+		return u.factor, u.base, true
+	}
+	if u.factor, u.base, ok = readUnit(code); !ok {
+		return nil, "", false
+	}
+	unitsRead.Lock()
+	defer unitsRead.Unlock()
+	if len(unitsRead.of) < maxUnitsRead {
+		unitsRead.of[strings.Clone(code)] = u
+	}
+	return u.factor, u.base, true
+}
+
+func readUnit(code string) (factor *big.Rat, base string, ok bool) {
 	r := unitReader{rest: code}
 	u, ok := r.term()
 	if !ok || r.rest != "" {

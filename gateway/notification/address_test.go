@@ -300,7 +300,7 @@ func TestRefusedSubscriptions(t *testing.T) {
 	if _, err := w.do(emergency, gateway.Create, good); gateway.CodeOf(err) != gateway.Forbidden {
 		t.Errorf("emergency: %v", err)
 	}
-	for _, a := range []gateway.Actor{operator, {Kind: gateway.Machine, Party: bydel, Client: "epj"}, {Kind: gateway.Compliance, Party: bydel}} {
+	for _, a := range []gateway.Actor{operator, {Kind: gateway.Compliance, Party: bydel}} {
 		if _, err := w.do(a, gateway.Create, good); gateway.CodeOf(err) != gateway.Forbidden {
 			t.Errorf("kind %d: %v", a.Kind, err)
 		}

@@ -42,7 +42,8 @@ func (s *Store) line(op string, e gateway.AuditEntry) (line, error) {
 
 // eventHashes are the values by which an AuditEvent is searched. Those of tok have an index: its
 // entities and the Consents it stands on, without version, and whose records left. Those of exact are
-// looked at in lines found otherwise: the versions of the same, and its agent.
+// looked at in lines found otherwise: the versions of the same, its agent, and on which Consents something of
+// whom has left.
 func (k keyring) eventHashes(e gateway.AuditEntry) (tok, exact []int64) {
 	const t = "AuditEvent"
 	tok, exact = make([]int64, 0, 4), make([]int64, 0, 4)
@@ -69,6 +70,7 @@ func (k keyring) eventHashes(e gateway.AuditEntry) (tok, exact []int64) {
 			tok = append(tok, k.token(t, "custodian", exactForm, string(keeper)))
 		}
 	}
+	exact = k.basisHashes(e, exact)
 	if o := e.Party.Organization; o.ID != "" {
 		o.Version = ""
 		exact = append(exact, k.token(t, "agent", exactForm, o.String()))

@@ -131,11 +131,7 @@ cross join lateral (select l.* from ledger l where l.key = k.key offset 0) l ord
 
 // eventsSQL is what is asked of line l, within what binds the question to one person.
 func (q *query) eventsSQL(op string, s gateway.Search, person gateway.PersonID) (string, error) {
-	criteria, err := criteriaOf(op, "AuditEvent", s)
-	if err != nil {
-		return "", err
-	}
-	where, err := q.eventConditions(op, criteria)
+	where, err := q.eventConditions(op, s.Criteria)
 	where += ` and ` + boundSQL(q.Scope, q.args)
 	if person != 0 {
 		where += ` and l.person = ` + q.args.bind(int64(person)) + `::bigint`

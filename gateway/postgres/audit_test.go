@@ -188,14 +188,14 @@ func TestAuditEventsByLedgerScope(t *testing.T) {
 		return s
 	}
 	newest := gateway.Sort{Descending: true}
-	entity := func(r fhir.Reference) gateway.Condition {
-		return param("entity", fhir.ReferenceParam, gateway.Operand{Reference: r})
+	entity := func(r fhir.Reference) fhir.Criterion {
+		return param("AuditEvent", "entity", fhir.Operand{Reference: r})
 	}
 	for _, c := range []struct {
 		ledger     gateway.LedgerScope
 		bound      gateway.PersonID
 		person     gateway.PersonID
-		conditions []gateway.Condition
+		conditions []fhir.Criterion
 		want       string
 	}{
 		{want: ""},
@@ -208,19 +208,19 @@ func TestAuditEventsByLedgerScope(t *testing.T) {
 		{ledger: gateway.LedgerScope{Compliance: []gateway.HERID{"100", "200"}}, person: 1, want: "written refused read "},
 		{ledger: gateway.LedgerScope{Custodian: "100"}, bound: 1, want: "read "},
 		{ledger: gateway.LedgerScope{Person: 1}, person: 2, want: ""},
-		{ledger: gateway.LedgerScope{Person: 1}, conditions: []gateway.Condition{entity(ref("CarePlan", "a"))}, want: "written refused read "},
-		{ledger: gateway.LedgerScope{Person: 1}, conditions: []gateway.Condition{entity(fhir.Reference{Type: "CarePlan", ID: "a", Version: "1"})}, want: "written refused read "},
-		{ledger: gateway.LedgerScope{Person: 1}, conditions: []gateway.Condition{entity(fhir.Reference{Type: "Consent", ID: "c1", Version: "v1"})}, want: "written read "},
-		{ledger: gateway.LedgerScope{Person: 1}, conditions: []gateway.Condition{entity(ref("CarePlan", "b"))}, want: ""},
-		{ledger: gateway.LedgerScope{Person: 1}, conditions: []gateway.Condition{param("outcome", fhir.Token, gateway.Operand{Code: "4", AnySystem: true})}, want: "refused "},
-		{ledger: gateway.LedgerScope{Person: 1}, conditions: []gateway.Condition{param("policy", fhir.Uri, gateway.Operand{Code: "p1"})}, want: "written refused read "},
-		{ledger: gateway.LedgerScope{Person: 1}, conditions: []gateway.Condition{param("policy", fhir.Uri, gateway.Operand{Code: "p2"})}, want: ""},
-		{ledger: gateway.LedgerScope{Person: 1}, conditions: []gateway.Condition{param("agent", fhir.ReferenceParam, gateway.Operand{Reference: ref("Organization", "o200")})}, want: "refused read "},
-		{ledger: gateway.LedgerScope{Person: 1}, conditions: []gateway.Condition{param("date", fhir.Date, gateway.Operand{Prefix: "ge", Low: start, High: start})}, want: "written refused read "},
-		{ledger: gateway.LedgerScope{Person: 1}, conditions: []gateway.Condition{param("date", fhir.Date, gateway.Operand{Prefix: "lt", Low: start, High: start})}, want: ""},
+		{ledger: gateway.LedgerScope{Person: 1}, conditions: []fhir.Criterion{entity(ref("CarePlan", "a"))}, want: "written refused read "},
+		{ledger: gateway.LedgerScope{Person: 1}, conditions: []fhir.Criterion{entity(fhir.Reference{Type: "CarePlan", ID: "a", Version: "1"})}, want: "written refused read "},
+		{ledger: gateway.LedgerScope{Person: 1}, conditions: []fhir.Criterion{entity(fhir.Reference{Type: "Consent", ID: "c1", Version: "v1"})}, want: "written read "},
+		{ledger: gateway.LedgerScope{Person: 1}, conditions: []fhir.Criterion{entity(ref("CarePlan", "b"))}, want: ""},
+		{ledger: gateway.LedgerScope{Person: 1}, conditions: []fhir.Criterion{param("AuditEvent", "outcome", fhir.Operand{Code: "4", AnySystem: true})}, want: "refused "},
+		{ledger: gateway.LedgerScope{Person: 1}, conditions: []fhir.Criterion{param("AuditEvent", "policy", fhir.Operand{URL: "p1"})}, want: "written refused read "},
+		{ledger: gateway.LedgerScope{Person: 1}, conditions: []fhir.Criterion{param("AuditEvent", "policy", fhir.Operand{URL: "p2"})}, want: ""},
+		{ledger: gateway.LedgerScope{Person: 1}, conditions: []fhir.Criterion{param("AuditEvent", "agent", fhir.Operand{Reference: ref("Organization", "o200")})}, want: "refused read "},
+		{ledger: gateway.LedgerScope{Person: 1}, conditions: []fhir.Criterion{param("AuditEvent", "date", fhir.Operand{Prefix: "ge", Low: start, High: start})}, want: "written refused read "},
+		{ledger: gateway.LedgerScope{Person: 1}, conditions: []fhir.Criterion{param("AuditEvent", "date", fhir.Operand{Prefix: "lt", Low: start, High: start})}, want: ""},
 	} {
 		scope := gateway.Scope{Own: "900", Ledger: c.ledger, Person: c.bound}
-		got := b.find(scope, "AuditEvent", gateway.Search{Sort: newest, Conditions: c.conditions}, c.person)
+		got := b.find(scope, "AuditEvent", gateway.Search{Sort: newest, Criteria: c.conditions}, c.person)
 		if names(got) != c.want {
 			t.Errorf("%+v person %d %v: %q, want %q", c.ledger, c.person, c.conditions, names(got), c.want)
 		}

@@ -39,7 +39,7 @@ func (s *scoped) seenSQL(r, c, f string) string {
 	if gateway.IsDirectory(s.kind) {
 		return everything
 	}
-	return `(case when ` + s.ownsSQL(r) + ` then ` + everything + ` when ` + s.fetchedSQL(f) + ` then ` + f + `.mask else ` + c + `.covered end)`
+	return `(case when ` + s.ownsSQL(r) + ` then ` + everything + ` when ` + s.fetchedSQL(f) + ` then ` + f + `.mask | ` + s.openSQL(r) + ` else ` + c + `.covered | ` + s.openSQL(r) + ` end)`
 }
 
 // visibleSQL reads rows x of a type from a source, inside the scope: the one way by which a

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgtype"
@@ -99,17 +100,26 @@ func unpackParts(b []byte) (parts []gateway.Part, err error) {
 // packSent writes whom a version was sent to; nobody is NULL.
 func packSent(sent []gateway.Sent) (to []string, masks []int64) {
 	for _, s := range sent {
-		to = append(to, string(s.To))
+		to = append(to, packReceiver(s))
 		masks = append(masks, int64(s.Mask))
 	}
 	return to, masks
+}
+
+// packReceiver writes one receiver: the HER-id, with the kind of message after it where one is told.
+func packReceiver(s gateway.Sent) string {
+	if s.Message == "" {
+		return string(s.To)
+	}
+	return string(s.To) + " " + s.Message
 }
 
 func unpackSent(to []string, masks []int64) []gateway.Sent {
 	var sent []gateway.Sent
 	for i := range to {
 		if i < len(masks) {
-			sent = append(sent, gateway.Sent{To: gateway.HERID(to[i]), Mask: gateway.Labels(masks[i])})
+			party, kind, _ := strings.Cut(to[i], " ")
+			sent = append(sent, gateway.Sent{To: gateway.HERID(party), Message: kind, Mask: gateway.Labels(masks[i])})
 		}
 	}
 	return sent

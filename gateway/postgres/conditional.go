@@ -21,9 +21,7 @@ func (v *view) match(ctx context.Context, scope gateway.Scope, t fhir.Type, s ga
 	var args arguments
 	q := &query{scoped: newScoped(scope, t, &args), keys: v.store.keys, after: "true"}
 	q.with = q.termSQL()
-	if err := q.compile(op, s, person == 0); err != nil {
-		return nil, err
-	}
+	q.compile(s, person == 0)
 	if person != 0 {
 		q.extra = append(q.extra, `r.person = `+args.bind(int64(person))+`::bigint`)
 	}

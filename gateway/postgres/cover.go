@@ -16,7 +16,7 @@ const fewTerms = 4
 // of the terms and to sum over it.
 func (s *scoped) coverOneSQL(r, c string) string {
 	rows := termsFor(s.Scope, s.kind)
-	if s.Join != nil || len(rows.mask) > fewTerms || s.kind == binaryType {
+	if s.Join != nil || len(rows.mask) > fewTerms || s.byKind() || s.kind == binaryType {
 		return s.coverBySQL(r, c, s.termRowsSQL())
 	}
 	at := c + "_at"
@@ -33,7 +33,7 @@ func (s *scoped) coverOneSQL(r, c string) string {
 	return `
 cross join lateral (select array_position(` + r + `.sent_to, ` + s.own() + `) as place) ` + at + `
 cross join lateral (select (` + permitted + `) & ~(` + denied + `) & coalesce(` + r + `.sent_mask[` + at + `.place], ` +
-		allLabels + `)` + ` as covered) ` + c
+		allLabels + `)` + s.emergencySQL() + ` as covered) ` + c
 }
 
 // touchesOneSQL tells whether term i touches row r, whose place among the receivers of messages is given.

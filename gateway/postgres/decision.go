@@ -12,14 +12,14 @@ import (
 // Facts come with the revision of the directory, so that the first statement of a snapshot brings
 // both. Each statement gives one row, whatever there is.
 const (
-	factsOfSQL = `select coalesce(r.person, 0), coalesce(e.epoch, 0), coalesce(e.grants, ''), d.revision, coalesce(b.person, 0)
+	factsOfSQL = `select coalesce(r.person, 0), coalesce(e.epoch, 0), coalesce(e.grants, ''), coalesce(e.shield, 0), coalesce(e.holders, '{}'), coalesce(e.withheld, ''), d.revision, coalesce(b.person, 0)
 from directory d
 left join resource r on r.type = $1 and r.id = $2
 left join epoch e on e.person = r.person
 left join person b on b.nin = $3::bytea`
 
 	// The person of a Binary is that of the record named as its securityContext.
-	factsOfBinarySQL = `select coalesce(x.person, 0), coalesce(e.epoch, 0), coalesce(e.grants, ''), d.revision, coalesce(b.person, 0)
+	factsOfBinarySQL = `select coalesce(x.person, 0), coalesce(e.epoch, 0), coalesce(e.grants, ''), coalesce(e.shield, 0), coalesce(e.holders, '{}'), coalesce(e.withheld, ''), d.revision, coalesce(b.person, 0)
 from directory d
 left join resource r on r.type = $1 and r.id = $2
 left join resource x on x.type = r.context_type and x.id = r.context_id and x.custodian || '' = r.custodian and not x.deleted and x.type <> 'Binary'
@@ -27,13 +27,13 @@ left join epoch e on e.person = x.person
 left join person b on b.nin = $3::bytea`
 
 	// The person of an AuditEvent is that of the access.
-	factsOfEventSQL = `select coalesce(l.person, 0), coalesce(e.epoch, 0), coalesce(e.grants, ''), d.revision, coalesce(b.person, 0)
+	factsOfEventSQL = `select coalesce(l.person, 0), coalesce(e.epoch, 0), coalesce(e.grants, ''), coalesce(e.shield, 0), coalesce(e.holders, '{}'), coalesce(e.withheld, ''), d.revision, coalesce(b.person, 0)
 from directory d
 left join ledger l on $1::text = 'AuditEvent' and l.id = $2
 left join epoch e on e.person = l.person
 left join person b on b.nin = $3::bytea`
 
-	factsAboutSQL = `select coalesce(f.person, 0), coalesce(e.epoch, 0), coalesce(e.grants, ''), coalesce(f.own, false)
+	factsAboutSQL = `select coalesce(f.person, 0), coalesce(e.epoch, 0), coalesce(e.grants, ''), coalesce(e.shield, 0), coalesce(e.holders, '{}'), coalesce(e.withheld, ''), coalesce(f.own, false)
 from (select 1) one
 left join lateral (
   select p.person, true as own from person p where p.nin = $3::bytea
@@ -43,7 +43,7 @@ left join lateral (
   limit 1) f on true
 left join epoch e on e.person = f.person`
 
-	factsForSQL = `select e.person, e.epoch, e.grants from epoch e where e.person = any($1::bigint[]) order by e.person`
+	factsForSQL = `select e.person, e.epoch, e.grants, e.shield, e.holders, e.withheld from epoch e where e.person = any($1::bigint[]) order by e.person`
 
 	// lockEpochSQL keeps what a decision rests on as it is until the transaction ends. In a
 	// transaction that began before the epoch was raised it fails, and the transaction runs again.
@@ -71,7 +71,7 @@ func (s *Store) standing(ctx context.Context, q querier, record fhir.Reference, 
 		sql = factsOfBinarySQL
 	}
 	err = q.QueryRow(ctx, sql, string(record.Type), string(record.ID), s.keys.nin(bound)).
-		Scan(&now.Facts.Person, &now.Facts.Epoch, &now.Facts.Grants, &now.Revision, &now.Bound)
+		Scan(&now.Facts.Person, &now.Facts.Epoch, &now.Facts.Grants, &now.Facts.Shield, &now.Facts.Holders, &now.Facts.Withheld, &now.Revision, &now.Bound)
 	return now, err
 }
 
@@ -79,7 +79,7 @@ func (s *Store) standing(ctx context.Context, q querier, record fhir.Reference, 
 func (v *view) FactsAbout(ctx context.Context, party gateway.HERID, s gateway.Subject) (f gateway.Facts, own bool, err error) {
 	const op = "postgres.factsabout"
 	err = v.tx.QueryRow(ctx, factsAboutSQL, string(s.Patient.ID), string(party), v.store.keys.nin(s.NIN)).
-		Scan(&f.Person, &f.Epoch, &f.Grants, &own)
+		Scan(&f.Person, &f.Epoch, &f.Grants, &f.Shield, &f.Holders, &f.Withheld, &own)
 	if err != nil {
 		return gateway.Facts{}, false, failure(op, err)
 	}
@@ -98,7 +98,7 @@ func (v *view) FactsFor(ctx context.Context, persons []gateway.PersonID) ([]gate
 		return nil, failure(op, err)
 	}
 	facts, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (f gateway.Facts, err error) {
-		err = row.Scan(&f.Person, &f.Epoch, &f.Grants)
+		err = row.Scan(&f.Person, &f.Epoch, &f.Grants, &f.Shield, &f.Holders, &f.Withheld)
 		return f, err
 	})
 	if err != nil {

@@ -69,16 +69,28 @@ func addressOf(op string, d gateway.Draft) (*address, error) {
 		}
 	}
 	a.refer(root, d.Reference.Type)
+	for i := range d.Index { // an absolute URL of the server itself stands there as the relative reference
+		v := &d.Index[i]
+		switch {
+		case v.Kind != fhir.ReferenceParam || v.Form != fhir.PlainForm:
+		case v.Key == "practitioner" && a.practitioner != "":
+			a.practitioner = v.Code
+		case v.Key == parents[d.Reference.Type] && a.parent != "":
+			a.parent = v.Code
+		}
+	}
 	return a, nil
+}
+
+// parents are the elements that name what a resource of the directory belongs to.
+var parents = map[fhir.Type]string{
+	"Organization": "partOf", "HealthcareService": "providedBy", "PractitionerRole": "organization",
+	"Endpoint": "managingOrganization",
 }
 
 // refer reads what depends on the type: references, kind of party, role.
 func (a *address) refer(root *fhir.Value, t fhir.Type) {
-	parent := map[fhir.Type]string{
-		"Organization": "partOf", "HealthcareService": "providedBy", "PractitionerRole": "organization",
-		"Endpoint": "managingOrganization",
-	}[t]
-	a.parent = root.Get(parent, "reference").Text()
+	a.parent = root.Get(parents[t], "reference").Text()
 	switch t {
 	case "Organization":
 		for _, concept := range root.Get("type").Items() {
@@ -138,6 +150,7 @@ type listing struct {
 	parties  map[gateway.HERID]gateway.Party
 	means    map[fhir.Reference]gateway.Address
 	names    map[fhir.Reference]string
+	hjemler  gateway.Hjemler // legal bases that parties have switched on
 }
 
 var (
@@ -153,6 +166,22 @@ func (l *listing) Party(id gateway.HERID) (gateway.Party, bool) {
 	p, ok := l.parties[id]
 	return p, ok
 }
+
+// Patients is the party that stands for the patients themselves.
+func (l *listing) Patients() (found gateway.Party, ok bool) {
+	for id, p := range l.parties {
+		if p.Sector != gateway.SectorPatient || id != p.ID {
+			continue
+		}
+		if ok {
+			return gateway.Party{}, false
+		}
+		found, ok = p, true
+	}
+	return found, ok
+}
+
+var _ gateway.Residents = (*listing)(nil)
 
 // Resolve tells what a reference to the directory means.
 func (l *listing) Resolve(r fhir.Reference) (gateway.Address, bool) {
@@ -220,6 +249,9 @@ func (v *view) Directory(ctx context.Context) (gateway.Directory, error) {
 		return nil, failure(op, err)
 	}
 	l := newListing(v.revision, asked, list)
+	if err := v.switched(ctx, l); err != nil {
+		return nil, failure(op, err)
+	}
 	if !v.writes && (known == nil || known.revision < l.revision) { // a Tx may still be undone
 		v.store.listing.CompareAndSwap(known, l)
 	}

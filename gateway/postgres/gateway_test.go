@@ -132,7 +132,7 @@ func TestThroughTheGateway(t *testing.T) {
 		t.Errorf("%d lines of releases to 200, want 4", lines)
 	}
 	body, _, code := h.do(at("100"), gateway.Interaction{Code: gateway.Find, Target: fhir.Reference{Type: "AuditEvent"}, Search: gateway.Search{
-		Sort: gateway.Sort{Descending: true}, Conditions: []gateway.Condition{param("entity", fhir.ReferenceParam, gateway.Operand{Reference: samtykke})},
+		Sort: gateway.Sort{Descending: true}, Criteria: []fhir.Criterion{param("AuditEvent", "entity", fhir.Operand{Reference: samtykke})},
 	}})
 	if code != "" || !strings.Contains(body, "AuditEvent") {
 		t.Errorf("the custodian finds accesses by the Consent: %q %s", body, code)

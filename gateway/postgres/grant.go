@@ -21,14 +21,14 @@ const (
 t as (delete from consent_team where consent = $1)
 delete from consent_grants where consent = $1`
 
-	keepGrantsSQL = `insert into consent_grants (consent, version, person, grants, basis) values ($1, $2, $3, $4, $5)`
+	keepGrantsSQL = `insert into consent_grants (consent, version, person, grants, basis, roles) values ($1, $2, $3, $4, $5, $6)`
 
 	keepTeamsSQL = `insert into consent_team (consent, team, version)
 select $1, v.team, v.version from unnest($2::text[], $3::text[]) as v(team, version) on conflict do nothing`
 
 	grantSQL = `insert into grant_ (person, labels, low, high, starts, ends, allow, objection, consent, version, path, law,
-  paragraph, custodians, recipients, roles, purposes, actions, types, items)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)`
+  paragraph, custodians, recipients, roles, purposes, actions, types, items, trust)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)`
 
 	// raiseSQL locks the epochs in one order and raises them.
 	raiseSQL = `insert into epoch (person, epoch) select p, 1 from unnest($1::bigint[]) as v(p) order by p
@@ -36,7 +36,11 @@ on conflict (person) do update set epoch = epoch.epoch + 1`
 
 	storedGrantsSQL = `select g.grants from consent_grants g where g.person = $1 order by g.consent`
 
-	keepEpochSQL = `update epoch set grants = $2 where person = $1`
+	// keepEpochSQL writes what a decision looks at beside the person's grants as well (migration 0007).
+	keepEpochSQL = `update epoch set grants = $2, withheld = $3,
+  shield = coalesce((select max(s.grade) from shield s where s.person = $1), 0),
+  holders = array(select distinct r.custodian from resource r where r.person = $1 and r.type = 'Patient' and not r.deleted order by 1)
+where person = $1`
 )
 
 // PutGrants replaces the grants of a Consent by those of its new version, keeps what it was
@@ -61,8 +65,8 @@ func (t *Tx) PutGrants(ctx context.Context, person gateway.PersonID, consent fhi
 	}
 	var b pgx.Batch
 	b.Queue(clearGrantsSQL, string(consent.ID))
-	if person > 0 && len(grants)+len(basis.Teams) > 0 {
-		b.Queue(keepGrantsSQL, string(consent.ID), consent.Version, int64(person), compress(stored), compress(resolved))
+	if person > 0 && len(grants)+len(basis.Teams)+len(basis.Addresses)+len(basis.Groups) > 0 || person > 0 && basis.Roles {
+		b.Queue(keepGrantsSQL, string(consent.ID), consent.Version, int64(person), compress(stored), compress(resolved), basis.Roles)
 		for i := range grants {
 			queueGrant(&b, person, consent, &grants[i])
 		}
@@ -71,6 +75,12 @@ func (t *Tx) PutGrants(ctx context.Context, person gateway.PersonID, consent fhi
 			ids, versions = append(ids, string(team.ID)), append(versions, team.Version)
 		}
 		b.Queue(keepTeamsSQL, string(consent.ID), ids, versions)
+	}
+	if was != person && was > 0 {
+		t.keepState(&b, was, consent, nil)
+	}
+	if was > 0 || len(grants) > 0 {
+		t.keepState(&b, person, consent, stored)
 	}
 	if err := t.tx.SendBatch(ctx, &b).Close(); err != nil {
 		return failure(op, err)
@@ -88,7 +98,7 @@ func queueGrant(b *pgx.Batch, person gateway.PersonID, consent fhir.Reference, g
 	}
 	b.Queue(grantSQL, int64(person), int64(g.Labels), moment(g.DataLow), moment(g.DataHigh), moment(g.Start), endless(g.End), //nolint:gosec // fewer than 63 bits
 		g.Effect == gateway.Allow, g.Objection, string(consent.ID), consent.Version, g.Path, g.Law, g.Paragraph,
-		members(g.Custodians), members(g.Recipients), members(g.Roles), members(g.Purposes), members(g.Actions), members(g.Types), items)
+		members(g.Custodians), members(g.Recipients), members(g.Roles), members(g.Purposes), members(g.Actions), members(g.Types), items, orNull(g.Trust))
 }
 
 // raise raises the epochs of the persons and writes anew the grants that lie beside them.
@@ -127,7 +137,11 @@ func (t *Tx) raise(ctx context.Context, op string, persons ...gateway.PersonID) 
 		if err != nil {
 			return gateway.Failed(op, gateway.Internal, err)
 		}
-		if _, err := t.tx.Exec(ctx, keepEpochSQL, id, encoded); err != nil {
+		withheld, err := t.withheld(ctx, op, id)
+		if err != nil {
+			return err
+		}
+		if _, err := t.tx.Exec(ctx, keepEpochSQL, id, encoded, withheld); err != nil {
 			return failure(op, err)
 		}
 	}
@@ -143,24 +157,5 @@ where t.team = $1 order by r.id`
 // ConsentsNaming lists Consents whose grants rest on the CareTeam.
 func (t *Tx) ConsentsNaming(ctx context.Context, team fhir.Reference) ([]gateway.StoredConsent, error) {
 	const op = "postgres.consentsnaming"
-	rows, err := t.tx.Query(ctx, consentsNamingSQL, string(team.ID))
-	if err != nil {
-		return nil, failure(op, err)
-	}
-	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (gateway.StoredConsent, error) {
-		c := gateway.StoredConsent{Consent: fhir.Reference{Type: "Consent"}}
-		var stored, basis []byte
-		if err := row.Scan(&c.Consent.ID, &c.Consent.Version, &c.Person, &c.Custodian, &stored, &basis); err != nil {
-			return c, err
-		}
-		var err error
-		if c.Body, err = expand(op, stored); err != nil {
-			return c, err
-		}
-		if basis, err = expand(op, basis); err != nil {
-			return c, err
-		}
-		return c, json.Unmarshal(basis, &c.Basis)
-	})
-	return list, failure(op, err)
+	return t.storedConsents(ctx, op, consentsNamingSQL, string(team.ID))
 }

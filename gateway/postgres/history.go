@@ -165,9 +165,9 @@ func (h *timeline) releasedSQL(v, c, f string) string {
 		return h.directory()
 	}
 	return `((` + h.ownsSQL(v) + ` and ` + h.ownsSQL("r") + `)
-    or (` + h.aboutSQL(v) + ` and (` + h.fetchedSQL(f) + `
+    or (` + h.aboutSQL(v) + ` and (` + h.fetchedSQL(f) + h.currentViewSQL(v, "r") + `
       or (` + v + `.person is not distinct from r.person and ` + h.coveredSQL(v, c) + ` and ` + h.coveredSQL("r", "n") + `
-        and (` + v + `.vkey = r.vkey or ` + partsSQL("r") + ` & ~` + c + `.covered = 0)))))`
+        and (` + v + `.vkey = r.vkey or ` + partsSQL("r") + ` & ~(` + c + `.covered | ` + h.openSQL("r") + `) = 0)))))`
 }
 
 // partsSQL is the union of the labels of the parts of a version, as packParts writes them.

@@ -5,9 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
-	"hash"
 	"strconv"
-	"sync"
+
+	"github.com/dchest/siphash"
 
 	"github.com/sluse/sluse/gateway"
 	"github.com/sluse/sluse/gateway/fhir"
@@ -17,17 +17,18 @@ import (
 // number or which code a hash stands for, nor craft two values with the same one.
 type keyring struct {
 	nins   [32]byte
-	tokens *sync.Pool // of hash.Hash, keyed
+	tokens [2]uint64 // the key of SipHash, its halves as little-endian numbers
 }
 
 func newKeyring(key [32]byte) keyring {
 	tokens := derived(key, "sluse token")
 	return keyring{
 		nins:   derived(key, "sluse nin"),
-		tokens: &sync.Pool{New: func() any { return hmac.New(sha256.New, tokens[:]) }},
+		tokens: [2]uint64{binary.LittleEndian.Uint64(tokens[:8]), binary.LittleEndian.Uint64(tokens[8:16])},
 	}
 }
 
+// derived makes a key for one purpose: HMAC-SHA256 of its name under the store's key.
 func derived(key [32]byte, purpose string) [32]byte {
 	m := hmac.New(sha256.New, key[:])
 	m.Write([]byte(purpose))
@@ -44,21 +45,16 @@ func (k keyring) nin(n gateway.NIN) []byte {
 	return m.Sum(nil)
 }
 
-// token hashes the parts of a search value, each with its length before it: HMAC-SHA256, cut to
-// 64 bits.
+// token hashes the parts of a search value, each with its length before it: SipHash-2-4, the keyed
+// hash of 64 bits, under the first 128 bits of a key of its own. A create makes some hundred.
 func (k keyring) token(parts ...string) int64 {
-	m := k.tokens.Get().(hash.Hash) //nolint:errcheck,forcetypeassert // the pool holds nothing else
-	defer k.tokens.Put(m)
-	m.Reset()
 	var b [512]byte
 	buf := b[:0]
 	for _, p := range parts {
-		buf = binary.BigEndian.AppendUint32(buf, uint32(len(p)))
+		buf = binary.BigEndian.AppendUint32(buf, uint32(len(p))) //nolint:gosec // a value is far shorter
 		buf = append(buf, p...)
 	}
-	m.Write(buf)
-	var sum [sha256.Size]byte
-	return int64(binary.BigEndian.Uint64(m.Sum(sum[:0]))) //nolint:gosec // all 64 bits are wanted
+	return int64(siphash.Hash(k.tokens[0], k.tokens[1], buf)) //nolint:gosec // all 64 bits are wanted
 }
 
 // alias names a person towards one party. The ledger is read by several parties: a number of ours

@@ -25,12 +25,15 @@ func (t *Tx) Deliver(ctx context.Context, e gateway.Envelope) error {
 	if withheld == nil {
 		withheld = []string{}
 	}
-	_, err := t.tx.Exec(ctx, deliverSQL, string(e.Party), string(e.Receiver), string(e.Message.ID), generated,
+	tag, err := t.tx.Exec(ctx, deliverSQL, string(e.Party), string(e.Receiver), string(e.Message.ID), generated,
 		orNobody(e.Person), e.AppRec, withheld, t.store.clock())
 	if err != nil {
 		return failure("postgres.deliver", err)
 	}
-	return nil
+	if tag.RowsAffected() == 0 {
+		return nil
+	}
+	return t.keepDelivered(ctx, e)
 }
 
 const answerSQL = `

@@ -169,7 +169,7 @@ where type = $2 and id = $3 and custodian || '' = $1 and not deleted`
 
 // Share adds a receiver to those that the current version of an own record was sent to.
 func (t *Tx) Share(ctx context.Context, custodian gateway.HERID, r fhir.Reference, to gateway.Sent) error {
-	_, err := t.tx.Exec(ctx, shareSQL, string(custodian), string(r.Type), string(r.ID), string(to.To), int64(to.Mask))
+	_, err := t.tx.Exec(ctx, shareSQL, string(custodian), string(r.Type), string(r.ID), packReceiver(to), int64(to.Mask))
 	if err != nil {
 		return failure("postgres.share", err)
 	}

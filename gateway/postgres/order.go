@@ -21,19 +21,30 @@ type order_ struct {
 	byPlace   string // place of the column in recordSQL
 	from      string // laterals that give k1, k2 …
 	keys      []sortKey
+	tie       string // direction of the key that decides between equal values
 }
 
 // sortKey is one value in an order: what has none comes last.
 type sortKey struct {
 	cast       string
 	descending bool
+	endless    bool // none is -infinity
 }
 
-func (k sortKey) direction() string {
-	if k.descending {
-		return " desc"
+// none tells whether the value of a name is none.
+func (k sortKey) none(name string) string {
+	if k.endless {
+		return `(` + name + ` = '-infinity')`
 	}
-	return ""
+	return `(` + name + ` is null)`
+}
+
+// order is that by the value of a name, after whether there is none.
+func (k sortKey) order(none, name string) string {
+	if k.descending {
+		name += ` desc`
+	}
+	return none + `, ` + name + `, `
 }
 
 // orderOf is the order by the date of the type, or by when the version was written.
@@ -66,35 +77,10 @@ func (q *query) orderBy(keys []fhir.SortKey) order_ {
 		var sql string
 		sql, one.cast = q.sortSQL(p, keys[i].Descending)
 		o.from += `
-cross join lateral (` + sql + `) ` + name + `(` + name + `)`
+cross join lateral (select ` + sql + `) ` + name + `(` + name + `)`
 		o.keys = append(o.keys, one)
 	}
 	return o
-}
-
-func (q *query) sortSQL(p *fhir.SearchParameter, descending bool) (sql, cast string) {
-	pick, best := "min", "least"
-	if descending {
-		pick, best = "max", "greatest"
-	}
-	if p == nil {
-		return `select null::text`, "text"
-	}
-	places := func() string {
-		return q.args.bind(frame{q: q, s: q.scoped}.places(p)) + `::bigint[]`
-	}
-	switch {
-	case p.Name == "_id":
-		return `select r.id`, `text collate "C"`
-	case p.Name == "_lastUpdated":
-		return `select r.updated`, "timestamptz"
-	case p.Type == fhir.Date:
-		return `select ` + best + `(case when r.date_params && ` + q.args.bind(p.Keys) + `::text[] then r.low end, (select ` + pick +
-			`(d.low) from date_value d where d.rid = r.rid and d.mask = 0 and d.key = any(` + places() + `)))`, "timestamptz"
-	case p.Type == fhir.StringParam:
-		return `select ` + pick + `(left(v.value, ` + strconv.Itoa(longestKey) + `) collate "C") from text_value v where v.rid = r.rid and v.mask = 0 and v.key = any(` + places() + `)`, `text collate "C"`
-	}
-	return `select ` + pick + `(round(coalesce(a.base_low, a.low), 12)) from amount_value a where a.rid = r.rid and a.mask = 0 and a.key = any(` + places() + `)`, "numeric"
 }
 
 func (o order_) sql(r string) string {
@@ -103,10 +89,10 @@ func (o order_) sql(r string) string {
 	}
 	sql := ` order by `
 	for i, k := range o.keys {
-		name := r + `.k` + strconv.Itoa(i+1)
-		sql += `(` + name + ` is null), ` + name + k.direction() + `, `
+		n := strconv.Itoa(i + 1)
+		sql += k.order(r+`.n`+n, r+`.k`+n)
 	}
-	return sql + r + `.rid`
+	return sql + r + `.rid` + o.tie
 }
 
 // inner is the order of the candidates, whose keys have no row of their own yet.
@@ -117,20 +103,22 @@ func (o order_) inner() string {
 	sql := ` order by `
 	for i, k := range o.keys {
 		name := `k` + strconv.Itoa(i+1) + `.k` + strconv.Itoa(i+1)
-		sql += `(` + name + ` is null), ` + name + k.direction() + `, `
+		sql += k.order(k.none(name), name)
 	}
-	return sql + `r.rid`
+	return sql + `r.rid` + o.tie
 }
 
-// columnsSQL are the columns of the candidates that the order needs.
+// columnsSQL are the columns of the candidates that the order needs. Whether a value is none is a column
+// of its own, so that the database sees that the candidates are in order already.
 func (o order_) columnsSQL() string {
 	if o.column != "" {
 		return `, r.` + o.column
 	}
 	sql := ""
-	for i := range o.keys {
-		name := `k` + strconv.Itoa(i+1)
-		sql += `, ` + name + `.` + name
+	for i, k := range o.keys {
+		n := strconv.Itoa(i + 1)
+		name := `k` + n + `.k` + n
+		sql += `, ` + name + `, ` + k.none(name) + ` as n` + n
 	}
 	return sql
 }
@@ -186,7 +174,7 @@ func (v *view) ordered(ctx context.Context, op string, k asking, limit int, afte
 	if err != nil || !after.Set || after.Since.IsZero() {
 		return list, err
 	}
-	moved, err := v.moved(ctx, op, k, after, o)
+	moved, err := v.moved(ctx, op, k, limit, after, o)
 	if err != nil || len(moved) == 0 {
 		return list, err
 	}
@@ -239,10 +227,7 @@ func (v *view) settled(ctx context.Context, op string, k asking, limit int, afte
 
 // page runs one statement: the rows of one stretch of the order.
 func (v *view) page(ctx context.Context, op string, k asking, limit int, after gateway.Cursor, o order_, stretch func(*arguments) string) ([]gateway.Record, error) {
-	q, driven, err := v.query(op, k)
-	if err != nil {
-		return nil, err
-	}
+	q, driven := v.query(k)
 	q.order = o
 	q.after = stretch(q.args)
 	if !after.Since.IsZero() {
@@ -263,30 +248,29 @@ func (v *view) page(ctx context.Context, op string, k asking, limit int, after g
 }
 
 // moved gives the rows that have changed since the first page was given, in the place that they had
-// then: a row is neither skipped nor given twice because it moved. What was made later has no place.
-func (v *view) moved(ctx context.Context, op string, k asking, after gateway.Cursor, o order_) ([]gateway.Record, error) {
-	q, driven, err := v.query(op, k)
-	if err != nil {
-		return nil, err
-	}
+// then. What was made later has no place.
+func (v *view) moved(ctx context.Context, op string, k asking, limit int, after gateway.Cursor, o order_) ([]gateway.Record, error) {
+	q, driven := v.query(k)
 	since := q.args.bind(after.Since) + `::timestamptz`
+	undated := o.column == "low" && o.direction == "" // which comes last
 	q.order = order_{
-		from: `
-cross join lateral (select h.` + o.column + ` from history h where h.rid = r.rid and h.updated <= ` + since + ` order by h.updated desc, h.vkey desc limit 1) k1(k1)`,
-		keys: []sortKey{{cast: "timestamptz", descending: o.direction != ""}},
+		from: q.pastSQL(since) + `
+cross join lateral (select b.` + o.column + `) k1(k1)`,
+		keys: []sortKey{{cast: "timestamptz", descending: o.direction != "", endless: undated}},
+		tie:  o.direction,
 	}
 	less, at := " > ", q.args.bind(moment(after.At))+`::timestamptz`
 	if o.direction != "" {
 		less = " < "
 	}
-	q.after = `r.updated > ` + since + ` and `
-	if o.column == "low" && o.direction == "" { // undated comes last
+	q.after = `r.updated > ` + since + ` and not b.deleted and `
+	if undated {
 		q.after += `((k1.k1 = '-infinity'), k1.k1, r.rid) > ((` + at + ` = '-infinity'), ` + at + `, ` + q.args.bind(after.Key) + `::bigint)`
 	} else {
 		q.after += `(k1.k1, r.rid)` + less + `(` + at + `, ` + q.args.bind(after.Key) + `::bigint)`
 	}
 	q.recent = ` and o.updated > ` + since
-	q.limit = `10000`
+	q.limit = q.args.bind(limit) + `::bigint`
 	list, err := v.keyed(ctx, op, q, driven, func(r *gateway.Record, keys []*string) error {
 		at, err := time.Parse(placeLayout, *keys[0])
 		if *keys[0] == `-infinity` {
@@ -298,14 +282,17 @@ cross join lateral (select h.` + o.column + ` from history h where h.rid = r.rid
 	return list, err
 }
 
-// byValues gives rows in the order of values.
+// byValues gives rows in the order of values: of those that they had when the first page was given.
 func (v *view) byValues(ctx context.Context, op string, k asking, limit int, after gateway.Cursor) ([]gateway.Record, error) {
-	q, driven, err := v.query(op, k)
-	if err != nil {
-		return nil, err
+	q, driven := v.query(k)
+	past, stood := ``, ``
+	if after.Set && !after.Since.IsZero() {
+		since := q.args.bind(after.Since) + `::timestamptz`
+		past, stood = q.pastSQL(since), `(r.updated <= `+since+` or not b.deleted) and `
 	}
 	q.order = q.orderBy(k.search.By)
-	q.after = q.afterSQL(after)
+	q.order.from = past + q.order.from
+	q.after = stood + q.afterSQL(after)
 	q.limit = q.args.bind(limit) + "::bigint"
 	return v.keyed(ctx, op, q, driven, func(r *gateway.Record, keys []*string) error {
 		for _, key := range keys {

@@ -43,8 +43,8 @@ func (t *Tx) patient(ctx context.Context, op, statement string, args ...any) (fh
 
 const enqueueSQL = `
 insert into outbox (party, communication, version, sender, sender_hpr, receiver, receiver_hpr, receiver_party, person, msg_id,
-  conversation, parent, state, next_at, actor, queued_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'queued', $13, $14, $13)
+  conversation, parent, state, next_at, actor, queued_at, notice)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'queued', $13, $14, $13, $15)
 on conflict (party, communication, receiver) do nothing`
 
 // Enqueue adds an order. A Communication that is written again while it is being sent is not sent
@@ -57,7 +57,7 @@ func (t *Tx) Enqueue(ctx context.Context, o gateway.Order) error {
 	}
 	_, err = t.tx.Exec(ctx, enqueueSQL, string(o.Party), string(o.Communication.ID), o.Communication.Version,
 		string(o.Sender.HERID), string(o.Sender.Practitioner), string(o.Receiver.HERID), string(o.Receiver.Practitioner),
-		string(o.ReceiverParty), int64(o.Person), string(o.MsgID), orNull(o.Conversation), orNull(o.Parent), t.store.clock(), actor)
+		string(o.ReceiverParty), int64(o.Person), string(o.MsgID), orNull(o.Conversation), orNull(o.Parent), t.store.clock(), actor, o.Notice)
 	if err != nil {
 		return failure(op, err)
 	}
@@ -66,7 +66,7 @@ func (t *Tx) Enqueue(ctx context.Context, o gateway.Order) error {
 
 const orderColumns = `o.key, o.communication, o.version, o.party, o.sender, o.sender_hpr, o.receiver, o.receiver_hpr,
   o.receiver_party, o.person, o.msg_id, coalesce(o.conversation, ''), coalesce(o.parent, ''), coalesce(o.message::text, ''),
-  o.tries, o.state, o.deadline, o.actor`
+  o.tries, o.state, o.deadline, o.actor, o.notice`
 
 func scanOrder(row pgx.CollectableRow) (o gateway.Order, err error) {
 	var deadline *time.Time
@@ -74,7 +74,7 @@ func scanOrder(row pgx.CollectableRow) (o gateway.Order, err error) {
 	o.Communication.Type = "Communication"
 	err = row.Scan(&o.Key, &o.Communication.ID, &o.Communication.Version, &o.Party, &o.Sender.HERID, &o.Sender.Practitioner,
 		&o.Receiver.HERID, &o.Receiver.Practitioner, &o.ReceiverParty, &o.Person, &o.MsgID, &o.Conversation, &o.Parent,
-		&o.Message, &o.Tries, &o.State, &deadline, &actor)
+		&o.Message, &o.Tries, &o.State, &deadline, &actor, &o.Notice)
 	if err != nil {
 		return o, err
 	}

@@ -141,7 +141,7 @@ func (s *scoped) versionsSQL(kind, id, which, limit string) string {
 		released = s.directory()
 	} else {
 		released = `((` + s.ownsSQL("v") + ` and ` + s.ownsSQL("r") + `)
-    or (` + s.aboutSQL("v") + ` and (` + s.fetchedSQL("f") + `
+    or (` + s.aboutSQL("v") + ` and (` + s.fetchedSQL("f") + s.currentViewSQL("v", "r") + `
       or (v.person is not distinct from r.person and ` + s.coveredSQL("v", "c") + ` and ` + s.coveredSQL("r", "n") + `))))`
 	}
 	own := "h.person, h.labels, h.low, h.high, h.sent_to, h.sent_mask"

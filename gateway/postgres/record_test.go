@@ -89,7 +89,7 @@ func TestHiddenIsAbsent(t *testing.T) {
 			if _, err := v.history(b.ctx, scope, r, gateway.Window{}, 10, gateway.Cursor{}); err == nil || err.Error() == "" {
 				t.Error("the history is not absent")
 			}
-			list, err := v.search(b.ctx, scope, "CarePlan", gateway.Search{Conditions: []gateway.Condition{id_(id)}}, 0, 10, gateway.Cursor{})
+			list, err := v.search(b.ctx, scope, "CarePlan", gateway.Search{Criteria: []fhir.Criterion{id_("CarePlan", id)}}, 0, 10, gateway.Cursor{})
 			if len(list) > 0 {
 				t.Error("found")
 			}
@@ -108,8 +108,8 @@ func TestHiddenIsAbsent(t *testing.T) {
 	}
 }
 
-func id_(id string) gateway.Condition {
-	return gateway.Condition{Param: fhir.SearchParam{Name: "_id", Type: fhir.Token}, Values: []gateway.Operand{{Code: id, AnySystem: true}}}
+func id_(t fhir.Type, id string) fhir.Criterion {
+	return param(t, "_id", fhir.Operand{Code: id, AnySystem: true})
 }
 
 func TestPastVersionNeedsBothItsOwnAndTheCurrentLabels(t *testing.T) {

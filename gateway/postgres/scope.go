@@ -30,12 +30,13 @@ type terms struct {
 	custodian, item []*string // nil: any
 	low, high       []pgtype.Timestamptz
 	mask            []int64
+	via             []*string // where what messages of one kind released is meant: how it stands in sent_to; nil otherwise
 }
 
 // termKey is what must be equal for two rows to become one.
 type termKey struct {
 	allow, sent, anyCustodian, anyItem bool
-	custodian, item                    string
+	custodian, item, via               string
 	low, high                          int64
 }
 
@@ -52,14 +53,14 @@ func termsFor(scope gateway.Scope, t fhir.Type) terms {
 		items := itemsOf(term, t)
 		for _, custodian := range choices(term.Custodians) {
 			for _, item := range items {
-				out.add(rows, term, custodian, item)
+				out.add(rows, term, scope.Own, custodian, item)
 			}
 		}
 	}
 	return out
 }
 
-func (out *terms) add(rows map[termKey]int, term *gateway.Term, custodian, item *string) {
+func (out *terms) add(rows map[termKey]int, term *gateway.Term, own gateway.HERID, custodian, item *string) {
 	key := termKey{
 		allow: term.Effect == gateway.Allow, sent: term.Sent, anyCustodian: custodian == nil, anyItem: item == nil,
 		low: microseconds(term.Low), high: microseconds(term.High),
@@ -69,6 +70,11 @@ func (out *terms) add(rows map[termKey]int, term *gateway.Term, custodian, item 
 	}
 	if item != nil {
 		key.item = *item
+	}
+	var via *string
+	if term.Via != "" {
+		key.via = packReceiver(gateway.Sent{To: own, Message: term.Via})
+		via = &key.via
 	}
 	mask := int64(term.Mask) //nolint:gosec // a mask has fewer than 63 bits
 	if at, ok := rows[key]; ok {
@@ -83,6 +89,7 @@ func (out *terms) add(rows map[termKey]int, term *gateway.Term, custodian, item 
 	out.low = append(out.low, moment(term.Low))
 	out.high = append(out.high, moment(term.High))
 	out.mask = append(out.mask, mask)
+	out.via = append(out.via, via)
 }
 
 // microseconds is the precision of the database; the zero time has a value that no other has.
@@ -149,9 +156,14 @@ const (
 	deniesParameter
 	rolesParameter
 	purposesParameter
+	trustsParameter
 	nowParameter
 	attestParameter
 	kindParameter
+	emergencyParameter
+	consentsParameter
+	registrarsParameter
+	reviewsParameter
 	lastParameter
 )
 
@@ -186,7 +198,8 @@ func (s *scoped) roles() string  { return s.place(rolesParameter, texts(s.Join.R
 func (s *scoped) purposes() string {
 	return s.place(purposesParameter, texts(s.Join.Purposes), "::text[]")
 }
-func (s *scoped) now() string { return s.place(nowParameter, moment(s.Join.Now), "::timestamptz") }
+func (s *scoped) trusts() string { return s.place(trustsParameter, s.Join.Trusts, "::text[]") }
+func (s *scoped) now() string    { return s.place(nowParameter, moment(s.Join.Now), "::timestamptz") }
 func (s *scoped) attest() string {
 	return s.place(attestParameter, int64(s.Join.Person), "::bigint")
 }
@@ -194,17 +207,45 @@ func (s *scoped) attest() string {
 // termSQL is the common table expression of the terms.
 func (s *scoped) termSQL() string {
 	return s.terms() + ` as materialized (
-  select t.allow, t.sent, t.custodian, t.item, t.low, t.high, t.mask
+  select t.*
   from ` + s.termRowsSQL() + `)`
 }
 
 // termRowsSQL are the rows of the table themselves, for a statement that looks at one record only.
 func (s *scoped) termRowsSQL() string {
 	rows := termsFor(s.Scope, s.kind)
-	return `unnest(` + s.args.bind(rows.allow) + `::bool[], ` + s.args.bind(rows.sent) + `::bool[], ` +
+	values, names := `::bigint[]`, ``
+	sql := `unnest(` + s.args.bind(rows.allow) + `::bool[], ` + s.args.bind(rows.sent) + `::bool[], ` +
 		s.args.bind(rows.custodian) + `::text[], ` + s.args.bind(rows.item) + `::text[], ` +
 		s.args.bind(rows.low) + `::timestamptz[], ` + s.args.bind(rows.high) + `::timestamptz[], ` +
-		s.args.bind(rows.mask) + `::bigint[]) as t(allow, sent, custodian, item, low, high, mask)`
+		s.args.bind(rows.mask)
+	if s.byKind() {
+		values, names = values+`, `+s.args.bind(rows.via)+`::text[]`, `, via`
+	}
+	return sql + values + `) as t(allow, sent, custodian, item, low, high, mask` + names + `)`
+}
+
+// byKind tells whether a term is about what messages of one kind released.
+func (s *scoped) byKind() bool {
+	return slices.ContainsFunc(s.Terms, func(t gateway.Term) bool { return t.Via != "" })
+}
+
+// standsSQL keeps what stands whoever a record is about from a person of whom nothing crosses by itself, in a
+// question that names nobody; where she is named, the decision has seen to it.
+func (s *scoped) standsSQL(t, r string) string {
+	if s.Join == nil {
+		return ``
+	}
+	return `
+    and (not ` + t + `.allow or ` + automaticSQL(r) + `)`
+}
+
+// heldSQL is what a permit t covers of record r: its labels, of those that messages of its kind released.
+func (s *scoped) heldSQL(r string) string {
+	if !s.byKind() {
+		return `t.mask`
+	}
+	return `case when t.via is null then t.mask else t.mask & coalesce(` + r + `.sent_mask[array_position(` + r + `.sent_to, t.via)], 0) end`
 }
 
 // touchSQL tells whether the period of t, a term or a grant, touches the date of record r: the
@@ -237,10 +278,10 @@ func (s *scoped) coverBySQL(r, c, terms string) string {
 	sql := `
 cross join lateral (select array_position(` + r + `.sent_to, ` + s.own() + `) as place) ` + at + `
 cross join lateral (
-  select coalesce(bit_or(t.mask) filter (where t.allow), 0) as permitted,
+  select coalesce(bit_or(` + s.heldSQL(r) + `) filter (where t.allow), 0) as permitted,
          coalesce(bit_or(t.mask) filter (where not t.allow), 0) as denied
   from ` + terms + `
-  where t.sent = (` + at + `.place is not null)
+  where t.sent = (` + at + `.place is not null)` + s.standsSQL("t", r) + `
     and (t.custodian is null or t.custodian = ` + r + `.custodian)
     and ` + s.itemSQL("t", r) + `
     and ` + touchSQL("t", r) + `) ` + c + `_t`
@@ -254,6 +295,7 @@ cross join lateral (
   where g.person = ` + r + `.person and ` + s.appliesSQL("g") + `
     and (g.actions is null or case when ` + at + `.place is null then 'read' else 'message' end = any(g.actions))
     and (g.custodians is null or ` + r + `.custodian = any(g.custodians))
+    and (g.trust is null or g.trust || ' ' || ` + r + `.custodian = any(` + s.trusts() + `))
     and ` + s.namesSQL("g", r) + `
     and ` + touchSQL("g", r) + `) ` + c + `_g`
 		permitted = "(" + permitted + " | " + c + "_g.permitted)"
@@ -261,7 +303,7 @@ cross join lateral (
 	}
 	return sql + `
 cross join lateral (select ` + permitted + ` & ~` + denied + ` & coalesce(` + r + `.sent_mask[` + at + `.place], ` +
-		allLabels + `) as covered) ` + c
+		allLabels + `)` + s.emergencySQL() + ` as covered) ` + c
 }
 
 // allLabels limits nothing: the record did not come by a message to the party.
@@ -270,6 +312,7 @@ var allLabels = strconv.FormatUint(uint64(gateway.AllLabels), 10) + "::bigint"
 // appliesSQL tells whether grant g applies to the actor of the Join at its time (DESIGN § 3).
 func (s *scoped) appliesSQL(g string) string {
 	return `(` + s.attest() + ` = 0 or ` + g + `.person = ` + s.attest() + `)
+    and ` + automaticSQL(g) + `
     and ` + g + `.starts <= ` + s.now() + ` and ` + s.now() + ` < ` + g + `.ends
     and (` + g + `.recipients is null or ` + g + `.recipients && case when ` + g + `.allow then ` + s.permits() + ` else ` + s.denies() + ` end)
     and (` + g + `.roles is null or ` + g + `.roles && ` + s.roles() + `)
@@ -297,7 +340,7 @@ func (s *scoped) aboutSQL(r string) string {
 
 // coveredSQL tells whether every label of row r is covered by c.
 func (s *scoped) coveredSQL(r, c string) string {
-	return `(` + s.crossesSQL(r) + ` and ` + r + `.labels <> 0 and ` + r + `.labels & ~` + c + `.covered = 0)`
+	return `(` + s.crossesSQL(r) + ` and ` + r + `.labels <> 0 and ` + r + `.labels & ~(` + c + `.covered | ` + s.openSQL(r) + `) = 0)`
 }
 
 // releasesSQL is gateway.Scope.Releases as a predicate on row r with coverage c and, in f, the
@@ -306,7 +349,7 @@ func (s *scoped) releasesSQL(r, c, f string) string {
 	if gateway.IsDirectory(s.kind) {
 		return s.directory()
 	}
-	return `(` + s.ownsSQL(r) + ` or (` + s.aboutSQL(r) + ` and (` + s.fetchedSQL(f) + ` or ` + s.coveredSQL(r, c) + `)))`
+	return `(` + s.ownsSQL(r) + s.reviewsSQL(r) + ` or (` + s.aboutSQL(r) + ` and (` + s.fetchedSQL(f) + s.viewsSQL(r) + ` or ` + s.coveredSQL(r, c) + `)))`
 }
 
 func (s *scoped) fetchedSQL(f string) string {

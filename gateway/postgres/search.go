@@ -25,6 +25,7 @@ type query struct {
 	named    string           // source of the rids found by a text, or back over a reference
 	order    order_
 	after    string // keyset predicate
+	past     bool   // the order is that of an earlier instant: see pastSQL
 	limit    string
 	with     string // common tables
 	others   map[fhir.Type]*scoped
@@ -66,20 +67,18 @@ type asking struct {
 }
 
 // query compiles the search up to its way and its order.
-func (v *view) query(op string, k asking) (*query, bool, error) {
+func (v *view) query(k asking) (*query, bool) {
 	var args arguments
 	q := &query{scoped: newScoped(k.scope, k.kind, &args), keys: v.store.keys, after: "true"}
 	q.with = q.termSQL()
 	driven := k.person != 0 || (k.scope.Self && k.scope.Person != 0)
-	if err := q.compile(op, k.search, !driven); err != nil {
-		return nil, false, err
-	}
+	q.compile(k.search, !driven)
 	if k.person != 0 {
 		q.extra = append(q.extra, `r.person = `+args.bind(int64(k.person))+`::bigint`)
 	} else if driven {
 		q.extra = append(q.extra, `r.person = `+q.person())
 	}
-	return q, driven, nil
+	return q, driven
 }
 
 // bodySQL reads the rows by the best way there is: _id, the person, a selective token, a value of a
@@ -95,6 +94,10 @@ func (q *query) bodySQL(driven bool) string {
 		return q.keyedSQL(sourceSQL(q.kind), `r.type = `+q.typed())
 	case q.tokens != "" || q.named != "":
 		return q.keyedSQL(cmp.Or(q.tokens, q.named)+` n cross join lateral (select r.* from `+sourceSQL(q.kind)+` where r.rid = n.rid offset 0) r`, `r.type = `+q.typed())
+	case q.kind == "Consent" && q.Consents.Each != nil:
+		return q.keyedSQL(q.consentsSQL(), `true`)
+	case len(q.Reviews) > 0 && q.kind == "Task":
+		return q.keyedSQL(q.reviewedSQL(), `true`)
 	case gateway.IsDirectory(q.kind) || len(q.Terms) > 0:
 		return q.keyedSQL(sourceSQL(q.kind), `r.type = `+q.typed())
 	case plain:
@@ -171,9 +174,14 @@ func (q *query) directSQL(way string) string {
 // keyedSQL finds the keys of candidates and puts them in order first, then looks at one row after
 // the other until the page is full: the scope is computed for no more rows than it takes.
 func (q *query) keyedSQL(from, way string) string {
-	keyed := `(select r.rid` + q.order.columnsSQL() + ` from ` + from + q.order.from + ` where ` + way + ` and ` + q.likelySQL() + q.order.inner() + `) k
-cross join lateral (select r.* from ` + sourceSQL(q.kind) + ` where r.rid = k.rid offset 0) r`
-	return q.selectSQL(keyed, q.partsSQL(q.seen()), q.order.shown()...) + q.order.sql("k") + ` limit ` + q.limit
+	past := ``
+	if q.past {
+		past = `, b.version as past`
+	}
+	then, had := q.hadSQL()
+	keyed := `(select r.rid` + past + q.order.columnsSQL() + ` from ` + from + q.order.from + ` where ` + way + ` and ` + q.likelySQL() + q.order.inner() + `) k
+cross join lateral (select r.* from ` + sourceSQL(q.kind) + ` where r.rid = k.rid offset 0) r` + then
+	return q.selectSQL(keyed, q.partsSQL(q.seen())+` and `+had, q.order.shown()...) + q.order.sql("k") + ` limit ` + q.limit
 }
 
 // reachSQL is the common table of the persons who have named the party in a grant.
@@ -203,11 +211,12 @@ func (q *query) openSQL() (reach, body string) {
 	reach = q.reachSQL()
 	where := func(seen string) string { return `r.type = ` + q.typed() + ` and ` + q.whereSQL(seen) }
 	end := q.order.sql("r") + ` limit ` + q.limit
-	own := `select ` + recordSQL("r", "rid", "0::bigint", allLabels) + `
-from ` + sourceSQL(q.kind) + ` where r.custodian = ` + q.own() + ` and ` + q.ownsSQL("r") + ` and ` + where(everything) + end
-	if q.order.column != "low" {
-		own = `select ` + recordSQL("r", "rid", "0::bigint", allLabels) + `
-from (select r.rid, r.updated from resource r where r.custodian = ` + q.own() + ` and ` + q.ownsSQL("r") + ` and ` + where(everything) + end + `) k
+	own, mine := `select `+recordSQL("r", "rid", "0::bigint", allLabels)+`
+from `, `r.custodian = `+q.own()+` and `+q.ownsSQL("r")+` and `+where(everything)+end // once: what is bound stands in the statement
+	if q.order.column == "low" {
+		own += sourceSQL(q.kind) + ` where ` + mine
+	} else {
+		own += `(select r.rid, r.updated from resource r where ` + mine + `) k
 cross join lateral (select r.* from ` + sourceSQL(q.kind) + ` where r.rid = k.rid offset 0) r`
 	}
 	shared := `select x.* from reach w cross join lateral (` +
@@ -225,14 +234,10 @@ union all
 }
 
 // compile takes what is asked. With choose, the first selective criterion becomes the way to the rows.
-func (q *query) compile(op string, s gateway.Search, choose bool) error {
-	all, err := criteriaOf(op, q.kind, s)
-	if err != nil {
-		return err
-	}
-	choose = choose && !slices.ContainsFunc(all, namesRows) // _id is the way then
-	for i := range all {
-		c := &all[i]
+func (q *query) compile(s gateway.Search, choose bool) {
+	choose = choose && !slices.ContainsFunc(s.Criteria, namesRows) // _id is the way then
+	for i := range s.Criteria {
+		c := &s.Criteria[i]
 		if q.ids == "" && namesRows(*c) {
 			q.ids = `(select distinct i.id from unnest(` + q.args.bind(idsOf(c.Values)) + `::text[]) as i(id)) n
   cross join lateral (select r.* from ` + sourceSQL(q.kind) + ` where r.type = ` + q.typed() + ` and r.id = n.id offset 0) r`
@@ -243,7 +248,6 @@ func (q *query) compile(op string, s gateway.Search, choose bool) error {
 			q.way(c)
 		}
 	}
-	return nil
 }
 
 // namesRows tells whether the criterion is _id of the rows themselves.
@@ -324,32 +328,6 @@ func (q *query) backSQL(c *fhir.Criterion, w *fhir.Way) string {
     select o.rid from resource o where o.tok && array[h.self # k.k] union all select v.rid from part_value v where v.tok = h.self # k.k offset 0) p`
 }
 
-// criteriaOf joins the criteria of a search with its conditions.
-func criteriaOf(op string, t fhir.Type, s gateway.Search) ([]fhir.Criterion, error) {
-	out := slices.Clone(s.Criteria)
-	for i := range s.Conditions {
-		c := &s.Conditions[i]
-		p := fhir.SearchParameterOf(t, c.Param.Name)
-		if p == nil {
-			return nil, unsupported(op, c.Param.Name)
-		}
-		one := fhir.Criterion{Name: p.Name, Ways: []fhir.Way{{From: t, Param: p}}}
-		for _, v := range c.Values {
-			o := fhir.Operand{Prefix: fhir.Prefix(v.Prefix), Low: v.Low, High: v.High, System: v.System, AnySystem: v.AnySystem,
-				Code: v.Code, Reference: v.Reference, Text: v.Text, Folded: fhir.Fold(v.Text)}
-			if o.Prefix == "" {
-				o.Prefix = fhir.Equal
-			}
-			if p.Type == fhir.Uri || p.Type == fhir.ReferenceParam && v.Reference.ID == "" {
-				o.URL = v.Code
-			}
-			one.Values = append(one.Values, o)
-		}
-		out = append(out, one)
-	}
-	return out, nil
-}
-
 // Total counts what a search finds, at most limit; a limit of 0 is none.
 func (v *view) Total(ctx context.Context, p gateway.Permit, t fhir.Type, s gateway.Search, person gateway.PersonID, limit int) (int, error) {
 	return v.total(ctx, p.Scope(), t, s, person, limit)
@@ -361,10 +339,7 @@ func (v *view) total(ctx context.Context, scope gateway.Scope, t fhir.Type, s ga
 		return v.totalEvents(ctx, scope, s, person, limit)
 	}
 	v.timed = true
-	q, driven, err := v.query(op, asking{scope: scope, kind: t, search: s, person: person})
-	if err != nil {
-		return 0, err
-	}
+	q, driven := v.query(asking{scope: scope, kind: t, search: s, person: person})
 	q.limit = `null`
 	if limit > 0 {
 		q.limit = q.args.bind(limit) + `::bigint`

@@ -71,8 +71,9 @@ func whoSQL(p *prepared, custodian, lock string, a *arguments) string {
 	case p.Reference.Type == "Patient":
 		return `who as (insert into person (nin) values (` + a.bind(p.nin) + `::bytea)
   on conflict (nin) do update set nin = excluded.nin returning person),
-raised as (insert into epoch (person, epoch) select who.person, 1 from who
-  on conflict (person) do update set epoch = epoch.epoch + 1),
+raised as (insert into epoch (person, epoch, holders) select who.person, 1, array[` + custodian + `] from who
+  on conflict (person) do update set epoch = epoch.epoch + 1,
+    holders = case when epoch.holders @> excluded.holders then epoch.holders else epoch.holders || excluded.holders end),
 adopted as (update resource r set person = who.person from who
   where r.custodian = ` + custodian + ` and r.subject = ` + a.bind(string(p.Reference.ID)) + ` and r.person is null)`
 	case p.Reference.Type == binaryType && p.Context.Type != "" && p.Context.Type != binaryType:
@@ -265,7 +266,7 @@ func oldSQL(draft *prepared, custodian string, a *arguments) string {
 	owner := `(` + keptBySQL("r", custodian) + ` or ` + a.bind(draft.keeper) + `::bool)`
 	return `old as (select r.* from resource r where r.type = ` + a.bind(string(draft.Reference.Type)) +
 		` and r.id = ` + a.bind(string(draft.Reference.ID)) + ` and r.version = ` + a.bind(draft.Previous) + ` and ` + owner + ` for update),
-kept as (insert into history (` + historyColumns + `) select ` + historyColumns + ` from old),
+kept as (insert into history (` + historyColumns + placeColumns + `) select ` + historyColumns + keptPlaces + ` from old` + keptFrom + `),
 gone_texts as (delete from text_value v using old where v.rid = old.rid),
 gone_words as (delete from word_value v using old where v.rid = old.rid),
 gone_dates as (delete from date_value v using old where v.rid = old.rid),

@@ -176,7 +176,7 @@ func (a *api) entry(r *request, entry *fhir.Value) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	out, err := a.Gateway.Do(r.ctx, r.actor, p.in)
+	out, err := a.interact(r, p.in)
 	if err != nil {
 		return answer{}, err
 	}
@@ -193,6 +193,7 @@ func (a *api) transaction(r *request, entries []*fhir.Value) (answer, error) {
 		if err != nil {
 			return answer{}, &gateway.EntryError{Entry: i, Err: err}
 		}
+		p.in.Search.English = r.english()
 		plans[i] = p
 		work[i] = gateway.Entry{Interaction: p.in, FullURL: entry.Get("fullUrl").Text()}
 		if work[i].Lookups, err = a.lookups(p.in.Body); err != nil {
@@ -324,6 +325,9 @@ func (a *api) locate(method, address string) (call, error) {
 		return call{}, fault(gateway.BadQuery, "nin.url", place)
 	}
 	steps := strings.Split(u.EscapedPath(), "/")
+	if strings.HasPrefix(steps[len(steps)-1], "$") || strings.HasPrefix(steps[len(steps)-1], "%24") {
+		return call{}, fault(gateway.NotSupported, "bundle.operation", place)
+	}
 	if method == http.MethodHead {
 		method = http.MethodGet
 	}

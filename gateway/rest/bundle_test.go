@@ -245,3 +245,20 @@ func TestBundleAnswersWhatIsDone(t *testing.T) {
 		}
 	}
 }
+
+// An operation in a Bundle is refused by its own code, at its place, in a batch beside what else is there.
+func TestOperationInBundleIsNamed(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	for _, url := range []string{"$meta", "CarePlan/$validate", "CarePlan/1/$meta", "CarePlan/1/%24meta", "Patient/1/$everything", "Patient/$export", "Subscription/$status"} {
+		for _, method := range []string{"GET", "POST"} {
+			entry := `{"request":{"method":"` + method + `","url":"` + url + `"}}`
+			batch := h.want(http.StatusOK, h.as("bydel-sagene", "POST", "/fhir", `{"resourceType":"Bundle","type":"batch","entry":[{"request":{"method":"GET","url":"Task?status=draft"}},`+entry+`]}`))
+			if body := batch.Body.String(); !strings.Contains(body, `"status":"200 OK"`) || !strings.Contains(body, `"bundle.operation"`) || !strings.Contains(body, `"Bundle.entry[1].request.url"`) {
+				t.Errorf("%s %s: %s", method, url, body)
+			}
+			whole := h.as("bydel-sagene", "POST", "/fhir", `{"resourceType":"Bundle","type":"transaction","entry":[`+entry+`]}`)
+			wantCode(t, whole, http.StatusBadRequest, "bundle.operation")
+		}
+	}
+}

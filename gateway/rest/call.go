@@ -206,7 +206,7 @@ func (p *planned) answer(out gateway.Outcome, base string) answer {
 	case "representation":
 		return ans
 	case "OperationOutcome":
-		ans.issues = told("saved")
+		ans.issues = append(told("saved"), out.Issues...)
 	case "":
 		if !p.bundled {
 			return ans

@@ -31,7 +31,7 @@ func (a *api) get(r *request, code gateway.InteractionCode) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	out, err := a.Gateway.Do(r.ctx, r.actor, p.in)
+	out, err := a.interact(r, p.in)
 	if err != nil {
 		return answer{}, err
 	}
@@ -55,7 +55,7 @@ func (a *api) store(r *request, code gateway.InteractionCode) (answer, error) {
 	if err := p.holds(body); err != nil {
 		return answer{}, err
 	}
-	out, err := a.Gateway.Do(r.ctx, r.actor, p.in)
+	out, err := a.interact(r, p.in)
 	if err != nil {
 		return answer{}, err
 	}
@@ -71,7 +71,7 @@ func (a *api) patch(r *request) (answer, error) {
 	if p.in.Patch, err = a.amendment(r); err != nil {
 		return answer{}, err
 	}
-	out, err := a.Gateway.Do(r.ctx, r.actor, p.in)
+	out, err := a.interact(r, p.in)
 	if err != nil {
 		return answer{}, err
 	}
@@ -83,7 +83,7 @@ func (a *api) delete(r *request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	out, err := a.Gateway.Do(r.ctx, r.actor, p.in)
+	out, err := a.interact(r, p.in)
 	if err != nil {
 		return answer{}, err
 	}
@@ -103,7 +103,7 @@ func (a *api) history(r *request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	out, err := a.Gateway.Do(r.ctx, r.actor, p.in)
+	out, err := a.interact(r, p.in)
 	return answerOf(out), err
 }
 
@@ -133,8 +133,16 @@ func (a *api) find(r *request, c call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	out, err := a.Gateway.Do(r.ctx, r.actor, p.in)
+	out, err := a.interact(r, p.in)
 	ans := answerOf(out)
 	ans.left = p.left
 	return ans, err
 }
+
+// interact does one interaction for the requester, in the language that was asked for.
+func (a *api) interact(r *request, in gateway.Interaction) (gateway.Outcome, error) {
+	in.Search.English = r.english()
+	return a.Gateway.Do(r.ctx, r.actor, in)
+}
+
+func (r *request) english() bool { return language(r.http.Header) == "en" }

@@ -136,6 +136,16 @@ func contentIs(h http.Header, names ...string) error {
 // language chooses between bokmål and English by Accept-Language; bokmål unless English is asked
 // for first.
 func language(h http.Header) string {
+	return spoken(h, map[string]string{"nb": "nb", "no": "nb", "nn": "nb", "da": "nb", "sv": "nb", "en": "en"})
+}
+
+// tongue is language where there are texts in nynorsk too.
+func tongue(h http.Header) gateway.Language {
+	return gateway.Language(spoken(h, map[string]string{"nb": "nb", "no": "nb", "nn": "nn", "da": "nb", "sv": "nb", "en": "en"}))
+}
+
+// spoken gives what stands for the language that weighs most, of those that are known; "nb" when none is.
+func spoken(h http.Header, known map[string]string) string {
 	best, weight := "nb", 0.0
 	for _, one := range strings.Split(h.Get("Accept-Language"), ",") {
 		tag, params, _ := strings.Cut(strings.TrimSpace(one), ";")
@@ -147,14 +157,8 @@ func language(h http.Header) string {
 				continue
 			}
 		}
-		if q <= weight {
-			continue
-		}
-		switch primary {
-		case "nb", "no", "nn", "da", "sv":
-			best, weight = "nb", q
-		case "en":
-			best, weight = "en", q
+		if lang, ok := known[primary]; ok && q > weight {
+			best, weight = lang, q
 		}
 	}
 	return best

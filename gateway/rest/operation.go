@@ -80,6 +80,41 @@ var operations = []operation{
 		arguments: []argument{{"persist", false}}, plan: (*api).planDocument,
 		says: "The plan and what it names as a document, each resource as it is released to the requester. persist=true is not supported.",
 	},
+	{
+		name: gateway.Confirm, definition: "Consent-confirm", types: []fhir.Type{"Consent", "CareTeam"}, at: levels{instance: true}, changes: true,
+		arguments: []argument{{"version", false}}, plan: (*api).planConfirm,
+		says: "A custodian stands by one version of a consent for the records that it keeps, or of its own CareTeam; the patient for all. Kept as a row of its own and shown as Provenance, which is the answer. A new version needs a new confirmation.",
+	},
+	{
+		name: gateway.Explain, definition: "Consent-explain", types: []fhir.Type{"Consent"}, at: levels{kind: true},
+		arguments: explainArguments, plan: (*api).planExplain,
+		says: "How a decision would fall, or by time or entry how it fell: what was won, what was lost to which provision, what does not apply and why, the paragraph, and who may change what. To a party about itself, or about its own records; to the patient about herself; to compliance about its parties. Texts by Accept-Language in nb, nn or en.",
+	},
+	{
+		name: gateway.Simulate, definition: "Consent-simulate", types: []fhir.Type{"Consent"}, at: levels{kind: true}, changes: true,
+		resource: "resource", plan: (*api).planSimulate,
+		says: "What a draft of a Consent would release, to whom, of what is there about the patient now. Nothing is stored.",
+	},
+	{
+		name: gateway.Disclosed, definition: "Consent-disclosures", types: []fhir.Type{"Consent"}, at: levels{instance: true},
+		arguments: []argument{{"_count", false}, {"_page", false}}, plan: (*api).planDisclosures,
+		says: "What has left on any version of one Consent, the latest first: when, to whom, what, by which way and on which provision. To the patient all of it, to a custodian what was its own, to compliance what was of or to its parties, counted; to everybody else it is not there. next names the page that follows.",
+	},
+	{
+		name: gateway.Hjemmel, definition: "hjemmel", at: levels{system: true}, changes: true,
+		arguments: []argument{{"id", false}, {"active", false}, {"reason", false}}, plan: (*api).planHjemmel,
+		says: "Switches a legal basis other than samtykke on or off for what the party itself sends; for compliance of that party. Every one is off until then.",
+	},
+	{
+		name: gateway.Withhold, definition: "withhold", types: withholdable, at: levels{instance: true}, changes: true,
+		arguments: []argument{{"code", false}, {"reason", false}, {"end", false}}, plan: (*api).planDecision,
+		says: "Keeps an own record from the person it is about (pbrl. § 5-1, fvl. § 19), by a named person, with a reason: nektet, tredjepart, or utsatt with an end; opphevet takes it back. She is told that it is withheld, by whom, why and how to complain. Nobody else's access changes.",
+	},
+	{
+		name: gateway.Protect, definition: "Patient-protect", types: []fhir.Type{"Patient"}, at: levels{instance: true}, changes: true,
+		arguments: []argument{{"code", false}, {"reason", false}}, plan: (*api).planDecision,
+		says: "Sets or lifts adressesperre for the person of an own Patient: fortrolig (kode 7), strengt-fortrolig (kode 6), ugradert. While it stands, whoever set it, no address, telecom, bydel, place, GP or contact of hers crosses, whatever is consented, and nothing is found by them; under kode 6 nothing crosses by itself. Only who set it lifts it, or somebody in the role adressesperre-ansvarlig.",
+	},
 }
 
 // on tells whether the type has the operation.
@@ -125,7 +160,7 @@ func (a *api) openOperation(e *gin.Engine, o operation, t fhir.Type, path string
 
 // operate performs one operation.
 func (a *api) operate(r *request, o operation) (answer, error) {
-	in := gateway.Interaction{Code: gateway.Operate, Target: r.target, Operation: gateway.Operation{Name: o.name}}
+	in := gateway.Interaction{Code: gateway.Operate, Target: r.target, Operation: gateway.Operation{Name: o.name, Language: tongue(r.http.Header)}}
 	in.Search = gateway.Search{Base: a.Base, Count: maxCount}
 	where := ""
 	if r.target.Type != "" {
@@ -146,7 +181,7 @@ func (a *api) operate(r *request, o operation) (answer, error) {
 	if err := o.plan(a, g, &in); err != nil {
 		return answer{}, err
 	}
-	out, err := a.Gateway.Do(r.ctx, r.actor, in)
+	out, err := a.interact(r, in)
 	if err != nil {
 		return answer{}, err
 	}

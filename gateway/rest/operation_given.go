@@ -184,15 +184,8 @@ func (a *api) planEverything(g *given, in *gateway.Interaction) error {
 		}
 		canon = append(canon, "_type="+strings.Join(names, ","))
 	}
-	if text := g.one("_count"); text != "" {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 {
-			return g.wrong("_count", "search.count")
-		}
-		in.Search.Count = min(n, maxCount)
-	}
-	if in.Search.Page = g.one("_page"); in.Search.Page != "" && !pageToken(in.Search.Page) {
-		return g.wrong("_page", "page-unknown")
+	if err := g.paged(in); err != nil {
+		return err
 	}
 	slices.Sort(canon)
 	in.Search.Canonical += "?" + strings.Join(canon, "&")
@@ -275,4 +268,12 @@ func (a *api) planDocument(g *given, _ *gateway.Interaction) error {
 		return fault(gateway.NotSupported, "operation.persist", g.place["persist"])
 	}
 	return g.wrong("persist", "operation.parameter-value")
+}
+
+// planConfirm knows which version is confirmed: nobody stands by what has changed since it was read.
+func (a *api) planConfirm(g *given, in *gateway.Interaction) error {
+	if in.Operation.Version = g.one("version"); in.Operation.Version == "" {
+		return fault(gateway.BadQuery, "confirm.version-missing", "Parameters.parameter")
+	}
+	return nil
 }

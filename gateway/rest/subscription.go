@@ -34,6 +34,7 @@ var subscriptionNotes = []string{
 	"Subscription.channel.header is never given back, in any version: it is kept sealed and left out of the stored resource. A Subscription that is written without it keeps it as long as the endpoint is the same.",
 	"A client writes Subscription.status requested (again, to go on after error) or off; the server answers requested with a handshake, and sets active or error. Each change is decided at delivery: what may not be told of is no event and has no number. Numbers have no gaps; an event that was not confirmed is sent again under its number, and keeps nothing but its number when it may no longer be told of.",
 	"A notification of content full-resource holds a resource only where a read of it is allowed as well; an R4 Subscription with a query and a payload is notified by PUT [endpoint]/[type]/[id] of what may be read, one at a time, and not of what is deleted; without a payload by an empty POST.",
+	"A system without a person keeps its party's subscriptions (create, read, update, patch, delete, $status, $events; a search finds them for persons only), of content empty or id-only: it is told of its party's own records, and of what a samtykke allows the party to be notified of.",
 	"Of a Consent of another party that ends, a party that one of its permits named is told by reference, with its own Patient as additional-context (topic samtykke-trukket, without filters).",
 }
 

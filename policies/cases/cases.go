@@ -39,6 +39,8 @@ type Case struct {
 	Now      time.Time
 	Consents []Consent
 	Teams    []Team
+	Stated   []Stated // who has a role for the person
+	Hjemler  []Switch // legal bases that senders have switched on
 	Record   Record
 	Question Question
 	Expect   Expect
@@ -50,12 +52,35 @@ type Consent struct {
 	Registrar   string          // name of the party that wrote it
 	Patient     bool            // the person herself wrote it
 	Body        json.RawMessage // R4 Consent
+	Confirmed   []string        // names of parties that have confirmed it; "pasient": she has herself
+	Groups      map[string][]Member
+	Withdrawn   bool // by another than who registered it, or the person
+}
+
+// Member is somebody in a receiver group as it was when a Consent was stored.
+type Member struct {
+	Party string // party name
+	Unit  string // HER-id, "" for the whole party
+}
+
+// Stated is a Patient or CareTeam that tells who has a role for the person, or a confirmed version of a team.
+type Stated struct {
+	By      string // party name
+	Patient bool   // the person herself
+	Body    json.RawMessage
+}
+
+// Switch is a row of data/hjemler.json that a sender has switched on.
+type Switch struct {
+	ID string `yaml:"id"`
+	By string `yaml:"by"` // party name
 }
 
 // Team is a CareTeam as it was when the Consents were stored, and as it is now.
 type Team struct {
 	ID              string
 	Listed, Current json.RawMessage // R4 CareTeam with meta; nil when it is not there
+	Confirmed       []Stated        // versions confirmed since
 }
 
 // Record is what may or may not cross.
@@ -68,6 +93,8 @@ type Record struct {
 	Low, High time.Time // half-open; zero: undated
 	Parts     []Part
 	Sent      []Sent
+	Other     bool     // it is about another person than the one asked for
+	Withheld  string   // nektet, utsatt or tredjepart: from the person herself
 	Fetched   []string // labels of the version that the asking party fetched by message
 }
 
@@ -79,8 +106,9 @@ type Part struct {
 
 // Sent is a receiver of the message that the record came with.
 type Sent struct {
-	To     string // party name
-	Labels []string
+	To      string // party name
+	Message string // kind, of Volven 8279; "" when not told
+	Labels  []string
 }
 
 // Question is who asks for what.
@@ -90,8 +118,11 @@ type Question struct {
 	Practitioner string // HPR number
 	Role         string
 	Purpose      string
-	Action       string // read, message or notify
+	Action       string // read, message, notify or contribute
 	Attest       bool   // a care relationship is attested for the patient
+	Message      string // kind of the message, of Volven 8279
+	Kind         string // person, when not told; machine, patient, nobody
+	Emergency    bool   // a reason is given, and the token is bound to the patient
 }
 
 // Expect is the answer.
@@ -114,7 +145,7 @@ func Load() (World, []Case, error) {
 	}
 	var all []Case
 	for _, name := range names {
-		if name == worldFile {
+		if name == worldFile || strings.HasPrefix(name, "legal-") {
 			continue
 		}
 		cs, err := loadFile(name)
@@ -166,6 +197,8 @@ type given struct {
 	Now      string         `yaml:"now"`
 	Consents []consentNote  `yaml:"consents"`
 	Teams    []teamNote     `yaml:"teams"`
+	Stated   []statedNote   `yaml:"stated"`
+	Hjemler  []Switch       `yaml:"hjemler"`
 	Record   map[string]any `yaml:"record"`
 	Question map[string]any `yaml:"question"`
 }
@@ -193,9 +226,16 @@ func (e entry) build(outer ...given) (Case, error) {
 		if g.Teams != nil {
 			all.Teams = g.Teams
 		}
+		if g.Stated != nil {
+			all.Stated = g.Stated
+		}
+		if g.Hjemler != nil {
+			all.Hjemler = g.Hjemler
+		}
 		merge(record, g.Record)
 		merge(question, g.Question)
 	}
+	c.Hjemler = all.Hjemler
 	var err error
 	if c.Now, err = time.Parse(time.RFC3339, all.Now); err != nil {
 		return c, err
@@ -213,6 +253,13 @@ func (e entry) build(outer ...given) (Case, error) {
 			return c, err
 		}
 		c.Teams = append(c.Teams, team)
+	}
+	for _, n := range all.Stated {
+		stated, err := n.build()
+		if err != nil {
+			return c, err
+		}
+		c.Stated = append(c.Stated, stated)
 	}
 	if c.Record, err = buildRecord(record); err != nil {
 		return c, err

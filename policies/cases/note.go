@@ -16,6 +16,8 @@ const (
 	typeSystem   = "http://hl7.org/fhir/resource-types"
 	scopeSystem  = "http://terminology.hl7.org/CodeSystem/consentscope"
 	custodianURL = "http://sluse.no/fhir/StructureDefinition/custodian"
+	functionCode = "urn:oid:2.16.578.1.12.4.1.1.9034"
+	nameSystem   = "http://sluse.no/fhir/NamingSystem/"
 )
 
 // consentNote is the short form of a Consent in the YAML files. `body` gives it as it is.
@@ -26,12 +28,18 @@ type consentNote struct {
 	Law          []string       `yaml:"law"`
 	Organization []string       `yaml:"organization"`
 	Provision    *provisionNote `yaml:"provision"`
-	Extra        map[string]any `yaml:"extra"` // elements laid over the Consent; null removes
+	Confirmed    []string       `yaml:"confirmed"` // names of parties, "pasient" for the person herself
+	Withdrawn    bool           `yaml:"withdrawn"`
+	Groups       map[string][]struct {
+		Party string `yaml:"party"`
+		Unit  string `yaml:"unit"`
+	} `yaml:"groups"` // as they were when it was stored; as they are now when not told
+	Extra map[string]any `yaml:"extra"` // elements laid over the Consent; null removes
 }
 
 type provisionNote struct {
 	Type       string          `yaml:"type"`
-	To         []string        `yaml:"to"`   // IRCP, references or names of parties
+	To         []string        `yaml:"to"`   // IRCP, references, names of parties, "@rolle/NAME", "@gruppe/NAME"
 	From       []string        `yaml:"from"` // CST
 	Labels     []string        `yaml:"labels"`
 	Purpose    []string        `yaml:"purpose"`
@@ -48,6 +56,16 @@ func (n consentNote) build(i int) (Consent, error) {
 	c := Consent{ID: fmt.Sprintf("c%d", i+1), Version: "1", Registrar: n.By, Patient: n.By == "pasient"}
 	if c.Registrar == "" {
 		c.Registrar = "bydel"
+	}
+	c.Confirmed, c.Withdrawn = n.Confirmed, n.Withdrawn
+	if n.Groups != nil {
+		c.Groups = map[string][]Member{}
+	}
+	for name, list := range n.Groups {
+		c.Groups[name] = []Member{}
+		for _, m := range list {
+			c.Groups[name] = append(c.Groups[name], Member{m.Party, m.Unit})
+		}
 	}
 	body := map[string]any{
 		"resourceType": "Consent", "id": c.ID,
@@ -120,6 +138,10 @@ type teamNote struct {
 	Custodian string      `yaml:"custodian"`
 	Listed    *memberList `yaml:"listed"`
 	Current   *memberList `yaml:"current"`
+	Confirmed []struct {
+		By         string `yaml:"by"`
+		memberList `yaml:",inline"`
+	} `yaml:"confirmed"`
 }
 
 type memberList struct {
@@ -129,7 +151,31 @@ type memberList struct {
 		Member   string   `yaml:"member"`
 		OnBehalf string   `yaml:"onBehalfOf"`
 		Period   []string `yaml:"period"`
+		Role     []string `yaml:"role"` // codes of Volven 9034
 	} `yaml:"members"`
+}
+
+// statedNote is the short form of a Patient or CareTeam that tells who has a role for the person.
+type statedNote struct {
+	By       string      `yaml:"by"`       // party name; "pasient": the person herself
+	Fastlege []string    `yaml:"fastlege"` // Patient.generalPractitioner
+	Inactive bool        `yaml:"inactive"`
+	Team     *memberList `yaml:"team"`
+}
+
+func (n statedNote) build() (Stated, error) {
+	s := Stated{By: n.By, Patient: n.By == "pasient"}
+	body := map[string]any{"resourceType": "Patient", "id": "kari"}
+	if n.Inactive {
+		body["active"] = false
+	}
+	set(body, "generalPractitioner", references(n.Fastlege))
+	if n.Team != nil {
+		body = n.Team.build(teamNote{ID: "roller", Custodian: n.By}, "1")
+	}
+	var err error
+	s.Body, err = json.Marshal(body)
+	return s, err
 }
 
 func (n teamNote) build() (Team, error) {
@@ -147,6 +193,13 @@ func (n teamNote) build() (Team, error) {
 			return t, err
 		}
 		*v.into = raw
+	}
+	for _, v := range n.Confirmed {
+		raw, err := json.Marshal(v.memberList.build(n, "1"))
+		if err != nil {
+			return t, err
+		}
+		t.Confirmed = append(t.Confirmed, Stated{By: v.By, Patient: v.By == "pasient", Body: raw})
 	}
 	return t, nil
 }
@@ -169,6 +222,9 @@ func (l memberList) build(n teamNote, version string) map[string]any {
 		}
 		if m.Period != nil {
 			p["period"] = period(m.Period)
+		}
+		if m.Role != nil {
+			p["role"] = []any{codeable(functionCode, m.Role...)}
 		}
 		members = append(members, p)
 	}
@@ -201,6 +257,11 @@ func or(s, otherwise string) string {
 
 // reference turns the name of a party into its Organization; anything with a slash is as it is.
 func reference(name string) map[string]any {
+	for prefix, system := range map[string]string{"@rolle/": "mottakerrolle", "@gruppe/": "mottakergruppe"} {
+		if value, ok := strings.CutPrefix(name, prefix); ok {
+			return map[string]any{"identifier": map[string]any{"system": nameSystem + system, "value": value}}
+		}
+	}
 	if !strings.Contains(name, "/") {
 		name = "Organization/" + name
 	}

@@ -1,6 +1,9 @@
 package cases
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 func buildRecord(m map[string]any) (Record, error) {
 	r := Record{Person: true}
@@ -17,6 +20,10 @@ func buildRecord(m map[string]any) (Record, error) {
 			r.Custodian, err = text(v)
 		case "person":
 			r.Person, err = boolean(v)
+		case "other":
+			r.Other, err = boolean(v)
+		case "withheld":
+			r.Withheld, err = text(v)
 		case "labels":
 			r.Labels, err = texts(v)
 		case "fetched":
@@ -31,7 +38,8 @@ func buildRecord(m map[string]any) (Record, error) {
 			})
 		case "sent":
 			err = each(v, func(name string, labels []string) {
-				r.Sent = append(r.Sent, Sent{To: name, Labels: labels})
+				to, message, _ := strings.Cut(name, " ")
+				r.Sent = append(r.Sent, Sent{To: to, Message: message, Labels: labels})
 			})
 		default:
 			err = fmt.Errorf("unknown")
@@ -62,6 +70,12 @@ func buildQuestion(m map[string]any) (Question, error) {
 			q.Action, err = text(v)
 		case "attest":
 			q.Attest, err = boolean(v)
+		case "message":
+			q.Message, err = text(v)
+		case "kind":
+			q.Kind, err = text(v)
+		case "emergency":
+			q.Emergency, err = boolean(v)
 		default:
 			err = fmt.Errorf("unknown")
 		}

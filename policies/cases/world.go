@@ -2,9 +2,13 @@ package cases
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
+	"maps"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/sluse/sluse/policies"
 )
 
 const worldFile = "world.yaml"
@@ -15,6 +19,38 @@ type World struct {
 	Units         []Unit         `yaml:"units"`
 	Practitioners []Practitioner `yaml:"practitioners"`
 	Roles         []Role         `yaml:"roles"`
+	Groups        map[string]any `yaml:"groups"`     // data/groups.json: groups
+	Agreements    map[string]any `yaml:"agreements"` // data/agreements.json: trust and lov
+}
+
+// Policies is the policy data of the cases: what comes with the program, with the groups and agreements of the
+// world in the place of its own.
+func (w World) Policies() (policies.Set, error) {
+	var system struct {
+		System string `json:"nameSystem"`
+	}
+	if err := policies.Table("groups", &system); err != nil {
+		return policies.Set{}, fmt.Errorf("cases: %w", err)
+	}
+	agreements := map[string]any{"needsLegalReview": true, "note": "of the cases"}
+	maps.Copy(agreements, w.Agreements)
+	if w.Groups == nil {
+		w.Groups = map[string]any{}
+	}
+	set := policies.Set{}
+	for name, doc := range map[string]any{
+		"groups":     map[string]any{"needsLegalReview": true, "note": "of the cases", "nameSystem": system.System, "groups": w.Groups},
+		"agreements": agreements,
+	} {
+		raw, err := json.Marshal(doc)
+		if err != nil {
+			return policies.Set{}, fmt.Errorf("cases: %w", err)
+		}
+		if set, err = set.With(name, raw); err != nil {
+			return policies.Set{}, fmt.Errorf("cases: %w", err)
+		}
+	}
+	return set, nil
 }
 
 // Party is one virksomhet under one lovgrunnlag; its directory entry is Organization/NAME.

@@ -3,6 +3,7 @@ package consenttest
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"pgregory.net/rapid"
@@ -25,22 +26,26 @@ func NewGenerator(t TB) *Generator {
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
-	f, err := consent.NewFormula(ctx)
-	if err != nil {
-		t.Fatalf("%v", err)
-	}
-	return &Generator{world, f}
+	return &Generator{world, Formula(t)}
 }
 
 // The values are few, so that provisions, records and questions often meet.
 var (
-	genParties = []string{"bydel", "rusteam", "ous", "tsb"}
+	genParties = []string{"bydel", "rusteam", "ous", "tsb", "fastlege", "sosial"}
 	genTo      = []string{
 		"Organization/ous", "Organization/tsb", "Organization/bydel", "Organization/rusteam", "HealthcareService/ous-mottak",
 		"PractitionerRole/anne-ous-lege", "PractitionerRole/ous-lege", "PractitionerRole/ous-psykolog",
 		"Practitioner/anne", "Practitioner/bjorn", "CareTeam/t1", "CareTeam/t2",
+		"@rolle/fastlege", "@rolle/koordinator", "@gruppe/akuttkjeden", "@gruppe/nattevakt",
 	}
-	genLabels   = []string{"plan", "rus", "samarbeid", "bolig", "uklassifisert"}
+	genBearers = []string{
+		"Organization/ous", "Organization/tsb", "Organization/bydel", "PractitionerRole/anne-ous-lege", "PractitionerRole/ous-lege",
+		"Practitioner/anne", "Organization/ukjent",
+	}
+	genGroups   = []cases.Member{{Party: "ous"}, {Party: "ous", Unit: "8140101"}, {Party: "ous", Unit: "8140104"}, {Party: "bydel"}, {Party: "legevakt"}}
+	genBy       = []string{"bydel", "rusteam", "ous", "fastlege", "pasient"}
+	genLabels   = []string{"plan", "rus", "samarbeid", "bolig", "uklassifisert", "somatisk", "logistikk"}
+	genMessages = []string{"", "LOG_INNLAGT", "LOG_INNLAGT", "EPIKRISE"}
 	genTypes    = []string{"CarePlan", "DocumentReference", "Binary", "Goal", "Consent"}
 	genItems    = []string{"CarePlan/p1", "DocumentReference/p1", "Binary/p1", "Binary/p2"}
 	genContexts = []string{"CarePlan/p1", "DocumentReference/p1", "DocumentReference/p2", "Goal/p1", "Consent/p1"}
@@ -75,7 +80,18 @@ func (g *Generator) draw(t *rapid.T) cases.Case {
 		c.Consents = append(c.Consents, g.consent(t, i))
 	}
 	for _, id := range []string{"t1", "t2"} {
-		c.Teams = append(c.Teams, cases.Team{ID: id, Listed: team(t, id), Current: team(t, id)})
+		one := cases.Team{ID: id, Listed: team(t, id), Current: team(t, id)}
+		if maybe(t, "later", 3) {
+			if body := team(t, id); body != nil {
+				one.Confirmed = []cases.Stated{stated(t, body)}
+			}
+		}
+		c.Teams = append(c.Teams, one)
+	}
+	for range rapid.IntRange(0, 3).Draw(t, "statements") {
+		if body := bearing(t); body != nil {
+			c.Stated = append(c.Stated, stated(t, body))
+		}
 	}
 	c.Record = cases.Record{
 		Type: pick(t, "type", genTypes), ID: pick(t, "id", []string{"p1", "p2"}),
@@ -94,21 +110,29 @@ func (g *Generator) draw(t *rapid.T) cases.Case {
 		c.Record.High = c.Record.High.AddDate(0, 0, 1)
 	}
 	c.Question = cases.Question{
-		Party: pick(t, "party", genParties), Unit: pick(t, "unit", []string{"", "8140101", "8140102"}),
+		Party: pick(t, "party", genParties), Unit: pick(t, "unit", []string{"", "8140101", "8140104"}),
 		Practitioner: pick(t, "hpr", []string{"", "7000001", "7000002", "x"}),
 		Role:         pick(t, "role", []string{"", "lege", "psykolog", "ukjent"}),
 		Purpose:      pick(t, "purpose", []string{"", "TREAT", "ETREAT", "COC", "SNOOP"}),
-		Action:       pick(t, "action", []string{"read", "read", "message", "notify"}),
+		Action:       pick(t, "action", []string{"read", "read", "message", "notify", "contribute"}),
 		Attest:       rapid.IntRange(0, 7).Draw(t, "attest") > 0,
 	}
 	if c.Question.Action != "message" && maybe(t, "sent", 3) {
-		c.Record.Sent = []cases.Sent{{To: pick(t, "sentTo", genParties), Labels: some(t, "sentLabels", genLabels, 3)}}
+		c.Record.Sent = []cases.Sent{{To: pick(t, "sentTo", genParties), Message: pick(t, "sentAs", genMessages), Labels: some(t, "sentLabels", genLabels, 3)}}
+	}
+	if c.Question.Action == "message" {
+		c.Question.Message = pick(t, "message", genMessages)
+	}
+	for _, by := range []string{"ous", "tsb", "bydel"} {
+		if maybe(t, "switched", 3) {
+			c.Hjemler = append(c.Hjemler, cases.Switch{ID: "logistikk-hf-bydel", By: by})
+		}
 	}
 	return c
 }
 
 func (g *Generator) consent(t *rapid.T, i int) cases.Consent {
-	by := pick(t, "by", []string{"bydel", "bydel", "rusteam", "ous", "pasient"})
+	by := pick(t, "by", []string{"bydel", "bydel", "rusteam", "ous", "fastlege", "pasient"})
 	body := map[string]any{
 		"resourceType": "Consent", "status": "active", "dateTime": pick(t, "dateTime", append([]string{"2026-11-20"}, genDays[1:4]...)),
 		"patient": map[string]any{"reference": "Patient/kari"},
@@ -132,11 +156,46 @@ func (g *Generator) consent(t *rapid.T, i int) cases.Consent {
 	body["policyRule"] = map[string]any{"coding": []any{map[string]any{
 		"system": "http://sluse.no/fhir/CodeSystem/rettsgrunnlag", "code": law}}}
 	body["provision"] = p
+	if maybe(t, "withdrawn", 8) {
+		body["status"] = "inactive"
+	}
 	if maybe(t, "organization", 4) {
 		body["organization"] = []any{reference("Organization/" + pick(t, "org", genParties))}
 	}
 	raw, _ := json.Marshal(body)
-	return cases.Consent{ID: fmt.Sprintf("c%d", i), Version: "1", Registrar: by, Patient: by == "pasient", Body: raw}
+	out := cases.Consent{ID: fmt.Sprintf("c%d", i), Version: "1", Registrar: by, Patient: by == "pasient", Body: raw, Withdrawn: body["status"] == "inactive"}
+	if maybe(t, "confirmed", 4) {
+		out.Confirmed = some(t, "by", genBy, 2)
+	}
+	if maybe(t, "groupsThen", 2) {
+		out.Groups = map[string][]cases.Member{}
+		for _, name := range some(t, "group", []string{"akuttkjeden", "nattevakt"}, 2) {
+			out.Groups[name] = rapid.SliceOfN(rapid.SampledFrom(genGroups), 0, 3).Draw(t, "members")
+		}
+	}
+	return out
+}
+
+func stated(t *rapid.T, body json.RawMessage) cases.Stated {
+	by := pick(t, "statedBy", genBy)
+	return cases.Stated{By: by, Patient: by == "pasient", Body: body}
+}
+
+// bearing is a Patient or a team that tells who has roles for the person.
+func bearing(t *rapid.T) json.RawMessage {
+	if maybe(t, "byTeam", 2) {
+		return team(t, "roles")
+	}
+	var named []any
+	for _, ref := range some(t, "fastlege", genBearers, 2) {
+		named = append(named, reference(ref))
+	}
+	body := map[string]any{"resourceType": "Patient", "id": "kari", "generalPractitioner": named}
+	if maybe(t, "inactive", 8) {
+		body["active"] = false
+	}
+	raw, _ := json.Marshal(body)
+	return raw
 }
 
 func nest(t *rapid.T, p map[string]any, inner func() map[string]any) {
@@ -234,6 +293,9 @@ func team(t *rapid.T, id string) json.RawMessage {
 		if maybe(t, "behalf", 2) {
 			m["onBehalfOf"] = reference("Organization/ous")
 		}
+		if maybe(t, "role", 2) {
+			m["role"] = []any{map[string]any{"coding": codings("urn:oid:2.16.578.1.12.4.1.1.9034", some(t, "roles", []string{"6", "15", "8", "9"}, 2))}}
+		}
 		if maybe(t, "memberPeriod", 4) {
 			m["period"] = between(t, "member", genDays)
 		}
@@ -255,7 +317,15 @@ func team(t *rapid.T, id string) json.RawMessage {
 	return raw
 }
 
-func reference(s string) map[string]any { return map[string]any{"reference": s} }
+// reference names a resource, or with @rolle/ or @gruppe/ a role or a receiver group.
+func reference(s string) map[string]any {
+	for prefix, system := range map[string]string{"@rolle/": "mottakerrolle", "@gruppe/": "mottakergruppe"} {
+		if name, ok := strings.CutPrefix(s, prefix); ok {
+			return map[string]any{"identifier": map[string]any{"system": "http://sluse.no/fhir/NamingSystem/" + system, "value": name}}
+		}
+	}
+	return map[string]any{"reference": s}
+}
 
 func codings(system string, codes []string) []any {
 	var out []any

@@ -1,4 +1,4 @@
-package consenttest
+package trial
 
 import (
 	"encoding/json"
@@ -121,37 +121,96 @@ func (d directory) document() map[string]any {
 
 // input is the document that Rego's `releasable` reads: the raw Consents and nothing that Go made
 // of them.
-func input(dir directory, c cases.Case, v Vector) map[string]any {
+func input(t TB, dir directory, world cases.World, c cases.Case, v Vector) map[string]any {
+	t.Helper()
 	consents := []any{}
 	for _, stored := range c.Consents {
 		registrar, _ := dir.party(stored.Registrar)
 		consents = append(consents, map[string]any{
-			"registrar": string(registrar.ID), "patient": stored.Patient, "resource": decode(stored.Body)})
+			"registrar": string(registrar.ID), "patient": stored.Patient, "resource": decode(stored.Body),
+			"confirmed": statedInput(dir, confirmedBy(stored)), "groups": groupInput(groups(t, dir, world, stored)), "withdrawn": stored.Withdrawn,
+		})
 	}
 	teams := map[string]any{}
-	for _, t := range c.Teams {
-		teams["CareTeam/"+t.ID] = map[string]any{"listed": decode(t.Listed), "current": decode(t.Current)}
+	for _, team := range c.Teams {
+		teams["CareTeam/"+team.ID] = map[string]any{
+			"listed": decode(team.Listed), "current": decode(team.Current), "confirmed": statedInput(dir, team.Confirmed),
+		}
 	}
 	sent := []any{}
 	for _, s := range v.Record.Sent {
-		sent = append(sent, map[string]any{"to": string(s.To), "labels": list(s.Mask.Codes())})
+		sent = append(sent, map[string]any{"to": string(s.To), "labels": list(s.Mask.Codes()), "message": s.Message})
 	}
 	out := map[string]any{
 		"now": instant(c.Now),
 		"question": map[string]any{
-			"kind": "person", "party": string(v.Question.Party.ID), "unit": c.Question.Unit,
+			"kind": or(c.Question.Kind, "person"), "emergency": emergencyInput(c, v), "party": string(v.Question.Party.ID), "unit": c.Question.Unit,
 			"practitioner": c.Question.Practitioner, "role": c.Question.Role, "purpose": c.Question.Purpose,
-			"action": c.Question.Action, "attested": c.Question.Attest,
+			"action": c.Question.Action, "attested": c.Question.Attest, "lovgrunnlag": string(v.Question.Party.Lovgrunnlag),
+			"sector": string(v.Question.Party.Sector), "message": c.Question.Message,
 		},
 		"record": map[string]any{
 			"type": c.Record.Type, "id": c.Record.ID, "custodian": string(v.Record.Custodian),
-			"person": c.Record.Person, "labels": list(c.Record.Labels), "fetched": list(c.Record.Fetched),
+			"person": c.Record.Person && !c.Record.Other, "labels": list(c.Record.Labels), "fetched": list(c.Record.Fetched),
 			"low": instant(v.Record.Low), "high": instant(v.Record.High), "sent": sent,
 		},
 		"consents": consents, "teams": teams, "directory": dir.document(),
+		"statements": statedInput(dir, c.Stated), "hjemler": hjemmelInput(v.Question.Hjemler),
 	}
 	if holder := v.Record.Context; holder.Type != "" {
 		out["record"].(map[string]any)["context"] = map[string]any{"type": string(holder.Type), "id": string(holder.ID)}
+	}
+	return out
+}
+
+func or(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}
+
+// emergencyInput is what the emergency rule is told; null when it is not asked for.
+func emergencyInput(c cases.Case, v Vector) any {
+	if !c.Question.Emergency {
+		return nil
+	}
+	return map[string]any{"purpose": c.Question.Purpose, "hpr": c.Question.Practitioner != "", "reason": true, "bound": true,
+		"sector": string(v.Question.Party.Sector)}
+}
+
+func hjemmelInput(h gateway.Hjemler) []any {
+	out := []any{}
+	for _, s := range h.On {
+		out = append(out, map[string]any{"id": string(s.Hjemmel), "party": string(s.Party), "sector": string(s.Sector)})
+	}
+	return out
+}
+
+func confirmedBy(c cases.Consent) (out []cases.Stated) {
+	for _, by := range c.Confirmed {
+		out = append(out, cases.Stated{By: by, Patient: by == "pasient"})
+	}
+	return out
+}
+
+func statedInput(dir directory, list []cases.Stated) []any {
+	out := []any{}
+	for _, s := range list {
+		p, _ := dir.party(s.By)
+		out = append(out, map[string]any{"by": string(p.ID), "patient": s.Patient, "resource": decode(s.Body)})
+	}
+	return out
+}
+
+func groupInput(of map[string][]gateway.Member) map[string]any {
+	out := map[string]any{}
+	for name, members := range of {
+		all := []any{}
+		for _, m := range members {
+			all = append(all, map[string]any{"party": string(m.Party), "unit": string(m.Unit)})
+		}
+		out[name] = all
 	}
 	return out
 }
