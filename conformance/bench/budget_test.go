@@ -38,6 +38,9 @@ var rows = []row{
 	{"transaction of 5 entries", func(s *side, n int) (*http.Request, error) {
 		return s.request(http.MethodPost, s.bundles, s.writer, transaction(s.patient(n), n))
 	}, 0, 0},
+	{"create of an Observation with components", func(s *side, n int) (*http.Request, error) {
+		return s.request(http.MethodPost, "/fhir/Observation", s.writer, bloodPressure(s.patient(n), n))
+	}, 0, 0},
 }
 
 func create(s *side, n int) (*http.Request, error) {

@@ -57,6 +57,16 @@ func observation(patient string, n int) string {
 		patient, n%9+1, n%10, 50+n%60)
 }
 
+// bloodPressure is an Observation with components, a member and a value in UCUM: of what is stored it
+// has the most to find it by.
+func bloodPressure(patient string, n int) string {
+	return fmt.Sprintf(`{"resourceType":"Observation","status":"final","code":{"text":"Blodtrykk måling","coding":[{"system":"http://loinc.org","code":"85354-9","display":"Blood pressure"}]},
+"effectiveDateTime":"2026-0%d-1%d","subject":{"reference":"%s"},"performer":[{"display":"Lege"}],"hasMember":[{"reference":"Observation/o2"}],
+"component":[{"code":{"coding":[{"system":"http://loinc.org","code":"8480-6"}]},"valueQuantity":{"value":%d,"system":"http://unitsofmeasure.org","code":"mm[Hg]"}},
+{"code":{"coding":[{"system":"http://loinc.org","code":"8462-4"}]},"valueQuantity":{"value":%d.5,"system":"http://unitsofmeasure.org","code":"mm[Hg]"}}]}`,
+		n%9+1, n%10, patient, 110+n%60, 60+n%40)
+}
+
 // transaction makes five resources that name each other by urn:uuid: two goals, the plan that has
 // them, and two tasks about the plan.
 func transaction(patient string, n int) string {

@@ -20,7 +20,8 @@ var _ querier = (*reading)(nil)
 const (
 	beginSnapshotSQL = `begin isolation level repeatable read read only`
 	rollbackSQL      = `rollback`
-	timedSQL         = `set local statement_timeout = '2s'`
+	// A statement of a search may take two seconds; what is ended ends a little after its limit.
+	timedSQL = `set local statement_timeout = '1800ms'`
 )
 
 // with begins the snapshot, unless it has begun, and runs what queue adds to the batch.

@@ -31,7 +31,7 @@ var deviations = []string{
 	"Answers of 32 KiB and more are packed by gzip when they are one resource or this statement; pages and Bundles of records are not, since the length of what is packed would tell of what stands beside it. Requests may be packed by gzip, within the same limits unpacked.",
 	"A searchset has a total only where _total, _summary=count or _count=0 asks for it: it counts what the requester may see; _total=estimate is exact up to 1,000, and 1,001 beyond. In a searchset of records (not of directory types) one constant informational OperationOutcome says that it may be incomplete, whether it is or not.",
 	"A search about a patient is about one patient. National identity numbers are taken only in the body of POST _search: identifier for Patient, patient:identifier for other types; anywhere in a URL they are refused. The next page of such a search is asked for by posting the same form to the next link.",
-	"A page link holds for the actor and the search it was made for, and is decided anew.",
+	"A page link holds for the actor and the search it was made for, and is decided anew. The pages of a search show what was stored when its first page was asked for, in its order, as far as it may be seen now; a write that was under way in that instant may be missing on a later page, or come twice. A next search finds it.",
 	"Released to others than the custodian, resources lose what is not shared, their narrative, and display and identifier of references; types with parts always carry the tag SUBSETTED.",
 	"Consent.provision.type is required at the root: policyRule is the legal basis here, not opt-in or opt-out.",
 	"meta.security and the custodian in meta.extension are set by the server.",
