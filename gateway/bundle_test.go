@@ -33,7 +33,7 @@ func patientBody(nin string) string {
 }
 
 // wantEntry asks for a fault of one entry.
-func wantEntry(t *testing.T, err error, entry int, code gateway.Code, issue string) {
+func wantEntry(t testing.TB, err error, entry int, code gateway.Code, issue string) {
 	t.Helper()
 	var at *gateway.EntryError
 	if !errors.As(err, &at) || at.Entry != entry || gateway.CodeOf(err) != code || !strings.Contains(err.Error(), issue) {

@@ -12,7 +12,7 @@ import (
 )
 
 // by is a condition on one token parameter of a type.
-func by(t *testing.T, kind fhir.Type, name, system, code string) *gateway.Search {
+func by(t testing.TB, kind fhir.Type, name, system, code string) *gateway.Search {
 	t.Helper()
 	param := fhir.SearchParameterOf(kind, name)
 	if param == nil {

@@ -110,7 +110,7 @@ func TestSearchFindsOnlyWhatMayBeRead(t *testing.T) {
 	wantNone(t, body, "kanari-vist", "kanari-egen", "kanari-skjult")
 }
 
-func nin(t *testing.T, digits string) gateway.NIN {
+func nin(t testing.TB, digits string) gateway.NIN {
 	t.Helper()
 	n, err := gateway.NewNIN(digits)
 	must(t, err)

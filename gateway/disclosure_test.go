@@ -73,7 +73,7 @@ func (w *world) disclosures(a gateway.Actor, consent fhir.Reference, count int, 
 
 // shared is a world in which bydel and OUS each have a plan about Kari that the GP may read, on one samtykke
 // of the bydel's that OUS has confirmed.
-func shared(t *testing.T) (w *world, p, consent, home, hospital fhir.Reference, body string) {
+func shared(t testing.TB) (w *world, p, consent, home, hospital fhir.Reference, body string) {
 	w = newWorld(t)
 	p = w.patientOf(at(bydel), kari)
 	theirs := w.patientOf(at(ous), kari)

@@ -53,7 +53,7 @@ type answeredPart struct {
 	Resource         json.RawMessage
 }
 
-func parametersIn(t *testing.T, body string) (a answered) {
+func parametersIn(t testing.TB, body string) (a answered) {
 	t.Helper()
 	if err := json.Unmarshal([]byte(body), &a); err != nil || a.ResourceType != "Parameters" {
 		t.Fatalf("%v: %s", err, body)

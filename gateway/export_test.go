@@ -93,7 +93,7 @@ func (w *world) fetch(a gateway.Actor, job, file string) []string {
 	return strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n")
 }
 
-func idsOf(t *testing.T, lines []string) (ids []string) {
+func idsOf(t testing.TB, lines []string) (ids []string) {
 	t.Helper()
 	for _, line := range lines {
 		var r struct{ ID string }

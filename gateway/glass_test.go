@@ -180,8 +180,13 @@ func TestNobodyReviewsHerself(t *testing.T) {
 	res := parse(t, body)
 	task := res.Root().Get("entry").Items()[0].Get("resource")
 	done := strings.Replace(string(task.Raw()), `"requested"`, `"completed"`, 1)
-	_, err = w.put(at(ous), done, "")
-	wantCode(t, err, gateway.Forbidden)
+	elsewhere := at(ous)
+	elsewhere.Client, elsewhere.Name = "en annen EPJ", "Lin, Rita"
+	for name, a := range map[string]gateway.Actor{"herself": at(ous), "herself through another system": elsewhere} {
+		if _, err := w.put(a, done, ""); gateway.CodeOf(err) != gateway.Forbidden {
+			t.Errorf("%s: %v, want forbidden", name, err)
+		}
+	}
 	colleague := at(ous)
 	colleague.Practitioner, colleague.Name = "9900002", "Jon Berg"
 	_, err = w.put(colleague, done, "")

@@ -164,7 +164,14 @@ func TestOwnerOfTask(t *testing.T) {
 	}
 	note := strings.Replace(shown, `"status":`, `"note":[{"text":"kanari-svar"}],"status":`, 1)
 	wordy := strings.Replace(shown, `"status":`, `"statusReason":{"text":"kanari-svar"},"status":`, 1)
-	for name, sent := range map[string]string{"a note": note, "a reason in words": wordy} {
+	reason := func(coding string) string {
+		return strings.Replace(shown, `"status":`, `"statusReason":{"coding":[`+coding+`]},"status":`, 1)
+	}
+	for name, sent := range map[string]string{
+		"a note": note, "a reason in words": wordy,
+		"words for a code": reason(`{"system":"http://example.org/arsak","code":"kanari-svar i ord"}`),
+		"a diagnosis":      reason(`{"system":"urn:oid:2.16.578.1.12.4.1.1.7110","code":"F10.2"}`),
+	} {
 		if _, err := w.put(at(ous), sent, ""); gateway.CodeOf(err) != gateway.Forbidden {
 			t.Errorf("%s without consent to contribute: %v", name, err)
 		}

@@ -134,7 +134,7 @@ func (g *Gateway) look(ctx context.Context, v View, who asked, in Interaction) (
 	return seen, nil
 }
 
-// parsed reads what has been released: operations look at nothing else of a record.
+// parsed reads a record that has been released: operations look at nothing else of it.
 func (r Release) parsed() (*fhir.Resource, error) {
 	res, err := fhir.ParseLimits(r.body, storedLimits)
 	if err != nil {

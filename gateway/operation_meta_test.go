@@ -12,7 +12,7 @@ import (
 const labelled = `{"system":"http://sluse.no/fhir/CodeSystem/informasjonskategori","code":"`
 
 // metaParameter is the meta of an operation.
-func metaParameter(t *testing.T, meta string) *fhir.Value {
+func metaParameter(t testing.TB, meta string) *fhir.Value {
 	t.Helper()
 	return parse(t, `{"resourceType":"Parameters","parameter":[{"name":"meta","valueMeta":`+meta+`}]}`).At("Parameters.parameter[0].valueMeta")
 }

@@ -49,7 +49,7 @@ type told struct {
 	}
 }
 
-func bundleOf(t *testing.T, body string) (b told) {
+func bundleOf(t testing.TB, body string) (b told) {
 	t.Helper()
 	if err := json.Unmarshal([]byte(body), &b); err != nil {
 		t.Fatalf("%v: %s", err, body)

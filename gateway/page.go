@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -226,8 +227,27 @@ func (p *page) add(r Record, body []byte) {
 	p.entries = append(p.entries, `,"lastModified":"`+r.Updated.UTC().Format("2006-01-02T15:04:05.000Z")+`"}}`...)
 }
 
+// grow makes room for rows at once.
+func (p *page) grow(rows []Record) {
+	size := 0
+	for i := range rows {
+		size += len(rows[i].Body) + entrySize
+	}
+	p.entries = slices.Grow(p.entries, size)
+}
+
+// entrySize is room for what stands around a body in its entry, of a base URL of ordinary length.
+const entrySize = 256
+
+// bytes is the whole Bundle in bytes of its own.
 func (p *page) bytes() []byte {
-	b := make([]byte, 0, len(p.entries)+1024)
+	r := p.release()
+	return append(r.head, r.body...)
+}
+
+// release is the Bundle. Its entries are where they were laid down: nothing may be added after it.
+func (p *page) release() Release {
+	b := make([]byte, 0, 1024)
 	b = append(b, `{"resourceType":"Bundle","type":"`+p.kind+`",`...)
 	if p.counted {
 		b = append(strconv.AppendInt(append(b, `"total":`...), int64(p.total), 10), ',')
@@ -260,10 +280,10 @@ func (p *page) bytes() []byte {
 		}
 		entries = append(entries, told...)
 	}
-	if len(entries) > 0 {
-		b = append(append(append(b, `,"entry":[`...), entries...), ']')
+	if len(entries) == 0 {
+		return Release{body: append(b, '}')}
 	}
-	return append(b, '}')
+	return Release{head: append(b, `,"entry":[`...), body: append(entries, `]}`...)}
 }
 
 func (p *page) nextLink() string {
@@ -275,9 +295,17 @@ func (p *page) nextLink() string {
 }
 
 func appendJSON(b []byte, s string) []byte {
+	if !strings.ContainsFunc(s, needsCare) {
+		return append(append(append(b, '"'), s...), '"')
+	}
 	q, err := json.Marshal(s)
 	if err != nil { // a string always marshals
 		return append(b, `""`...)
 	}
 	return append(b, q...)
+}
+
+// needsCare tells of a character that does not stand for itself in what encoding/json writes.
+func needsCare(r rune) bool {
+	return r < 0x20 || r > 0x7e || r == '"' || r == '\\' || r == '<' || r == '>' || r == '&'
 }

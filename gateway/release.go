@@ -9,16 +9,27 @@ import (
 
 // Release is the only type that turns rows into bytes that leave: a body that a Permit allowed,
 // with everything removed that it did not. Only a Gateway makes one; its zero value is empty.
-type Release struct{ body []byte }
+type Release struct {
+	head []byte // of a Bundle: what stands before its entries
+	body []byte
+}
 
 // WriteTo writes the body.
-func (r Release) WriteTo(w io.Writer) (int64, error) {
-	n, err := w.Write(r.body)
-	return int64(n), err
+func (r Release) WriteTo(w io.Writer) (written int64, err error) {
+	for _, b := range [][]byte{r.head, r.body} {
+		if len(b) == 0 {
+			continue
+		}
+		n, err := w.Write(b)
+		if written += int64(n); err != nil {
+			return written, err
+		}
+	}
+	return written, nil
 }
 
 // Len is the length of the body in bytes.
-func (r Release) Len() int { return len(r.body) }
+func (r Release) Len() int { return len(r.head) + len(r.body) }
 
 // storedLimits are for what is in the store already: a document that came by message may be larger
 // than what a FHIR client may write.

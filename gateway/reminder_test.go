@@ -42,7 +42,7 @@ func (w *world) wantReminders(when string, registrar, patient int, status string
 }
 
 // ending is a samtykke that ends on 31 December 2026; the clock stands at 2 November.
-func ending(t *testing.T) (w *world, consent fhir.Reference, body string) {
+func ending(t testing.TB) (w *world, consent fhir.Reference, body string) {
 	w = newWorld(t)
 	p := w.patientOf(at(bydel), kari)
 	body = until(consentOf(p, []string{"plan"}, gp), "2026-12-31")

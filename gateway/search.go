@@ -63,7 +63,7 @@ func (g *Gateway) searchAt(ctx context.Context, v View, a Actor, in Interaction)
 		return looked{}, err
 	}
 	err = g.asQuestion(who, in, &rows)
-	return looked{out: Outcome{Release: Release{body: page.bytes()}}, entries: rows.entries, fetched: rows.fetched}, err
+	return looked{out: Outcome{Release: page.release()}, entries: rows.entries, fetched: rows.fetched}, err
 }
 
 // asQuestion puts the search itself into the ledger. It stands beside releases of the asker's own
@@ -296,6 +296,7 @@ func (g *Gateway) releaseRows(who asked, code InteractionCode, rows []Record, pe
 		custodian HERID
 	}
 	at := make(map[line]int)
+	page.grow(rows)
 	for _, r := range rows {
 		p := permitOf(r)
 		if err := p.checked(r); err != nil {

@@ -37,7 +37,7 @@ func (b bundle) next() string {
 }
 
 // names lists what is on the page: titles or types, "+" before what was brought along.
-func (b bundle) names(t *testing.T) (out []string) {
+func (b bundle) names(t testing.TB) (out []string) {
 	t.Helper()
 	for _, e := range b.Entry {
 		var r struct{ ResourceType, Title, Description string }

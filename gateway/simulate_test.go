@@ -61,7 +61,7 @@ type gained struct {
 	fresh    []string
 }
 
-func recipientsIn(t *testing.T, body string) map[string]gained {
+func recipientsIn(t testing.TB, body string) map[string]gained {
 	t.Helper()
 	found := make(map[string]gained)
 	for _, r := range of(parametersIn(t, body).Parameter, "recipient") {

@@ -23,7 +23,7 @@ import (
 // directory of four parties.
 type world struct {
 	*gateway.Gateway
-	t     *testing.T
+	t     testing.TB
 	clock *clock
 	store *postgres.Store
 	dsn   string
@@ -58,7 +58,7 @@ const (
 	ola                  = "03918537774"
 )
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	ctx := context.Background()
 	c := &clock{now: time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC)}
@@ -73,7 +73,7 @@ func newWorld(t *testing.T) *world {
 }
 
 // replica is one process on a database: a store, a policy and memories of its own.
-func replica(t *testing.T, dsn string, c *clock) *world {
+func replica(t testing.TB, dsn string, c *clock) *world {
 	t.Helper()
 	ctx := context.Background()
 	store, err := postgres.Open(ctx, postgres.Config{
@@ -96,7 +96,7 @@ func replica(t *testing.T, dsn string, c *clock) *world {
 	return &world{Gateway: g, t: t, clock: c, store: store, dsn: dsn}
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -134,7 +134,7 @@ func (w *world) patient() gateway.Actor {
 	}
 }
 
-func parse(t *testing.T, body string) *fhir.Resource {
+func parse(t testing.TB, body string) *fhir.Resource {
 	t.Helper()
 	res, err := fhir.Parse([]byte(body))
 	if err != nil {
@@ -251,14 +251,14 @@ func coded(system, code string) map[string]any {
 	return map[string]any{"coding": []any{map[string]string{"system": system, "code": code}}}
 }
 
-func wantCode(t *testing.T, err error, want gateway.Code) {
+func wantCode(t testing.TB, err error, want gateway.Code) {
 	t.Helper()
 	if err == nil || gateway.CodeOf(err) != want {
 		t.Fatalf("got %v, want %s", err, want)
 	}
 }
 
-func wantNone(t *testing.T, body string, canaries ...string) {
+func wantNone(t testing.TB, body string, canaries ...string) {
 	t.Helper()
 	for _, c := range canaries {
 		if strings.Contains(body, c) {
