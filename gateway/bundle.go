@@ -41,7 +41,8 @@ func (e *EntryError) Unwrap() error { return e.Err }
 // and patches, and then reads what has come of it, and gives one Outcome for each entry, in their
 // order. Each write is decided, labelled and recorded as if it stood alone. The error is an
 // *EntryError when it is about one entry.
-func (g *Gateway) Transact(ctx context.Context, a Actor, entries []Entry) ([]Outcome, error) {
+func (g *Gateway) Transact(ctx context.Context, a Actor, entries []Entry) (_ []Outcome, err error) {
+	defer g.failed(ctx, a, Interaction{Code: Transaction}, &err)
 	for i := range entries {
 		in := entries[i].Interaction
 		outside, err := g.outsideEmergency(ctx, a, in)

@@ -56,8 +56,36 @@ func (g *Gateway) register(ctx context.Context, tx Tx, who asked, w *written, r 
 	if w.resource.Root().Get("status").Text() == "active" {
 		basis = rest.basis(w.draft.Updated)
 	}
+	if basis.Recalled, err = recalled(ctx, tx, w, r.Reference); err != nil {
+		return err
+	}
 	stored := StoredConsent{Consent: r.Reference, Person: r.Person, Custodian: who.Party, Basis: basis}
 	return g.putGrants(ctx, tx, stored, who.Party, grants)
+}
+
+// recalled gives when another than who registered a Consent withdrew or narrowed it. Who sends again the copy
+// that was there before does not undo that: it counts again when it is given anew, later than that.
+func recalled(ctx context.Context, tx Tx, w *written, consent fhir.Reference) (time.Time, error) {
+	if w.draft.Previous == "" {
+		return time.Time{}, nil
+	}
+	was, _, err := tx.Registered(ctx, consent)
+	if CodeOf(err) == NotFound {
+		return time.Time{}, nil
+	}
+	if err != nil || was.Basis.Recalled.IsZero() {
+		return time.Time{}, err
+	}
+	given, _, err := fhir.ParseDate(w.resource.Root().Get("dateTime").Text())
+	switch {
+	case err == nil && given.After(was.Basis.Recalled):
+		return time.Time{}, nil
+	case w.resource.Root().Get("status").Text() != "active":
+		return was.Basis.Recalled, nil
+	}
+	return time.Time{}, Fault("gateway.register", Conflict, fhir.Issue{
+		Severity: "error", Type: "conflict", Code: "consent.recalled", Expression: "Consent.dateTime",
+	})
 }
 
 // clockSkew is how far ahead of ours the clock may be by which a party dates a Consent.

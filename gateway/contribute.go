@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/sluse/sluse/gateway/fhir"
 )
@@ -15,7 +16,8 @@ import (
 var stepped = []string{"status", "businessStatus", "statusReason", "lastModified", "executionPeriod"}
 
 // answered are the elements of a Task to which its owner adds in words. Words are the owner's own
-// information about the person: they are asked as contribute, and as a message to the custodian.
+// information about the person: they are asked as contribute, and as a message to the custodian. So is a code
+// by which the Task gets a label that it did not have.
 var answered = []string{"note", "output"}
 
 // contribute writes a new version of another's Task for its owner (DESIGN § 3, Writing); done is false
@@ -64,7 +66,7 @@ func (g *Gateway) contribute(ctx context.Context, tx Tx, s step) (out Outcome, d
 	if err != nil {
 		return Outcome{}, true, err
 	}
-	if words {
+	if words || (w.draft.Labels|w.draft.Added)&^current.Labels != 0 {
 		if err := g.mayContribute(ctx, full, owner.party, facts, current, w); err != nil {
 			return Outcome{}, true, err
 		}
@@ -274,10 +276,14 @@ func added(before, after json.RawMessage) (more [][]byte, ok bool) {
 	return more, true
 }
 
-// saysWords tells whether an element holds more than codes: text, display or an extension.
+// saysWords tells whether an element holds more than codes: text, display, an extension, or a code that is
+// several words (R4 datatypes.html#code lets it be).
 func saysWords(v *fhir.Value) bool {
 	for _, m := range v.Members() {
-		if m.Name == "text" || m.Name == "display" || m.Name == "extension" || saysWords(m.Value) {
+		switch {
+		case m.Name == "text", m.Name == "display", m.Name == "extension", saysWords(m.Value):
+			return true
+		case m.Name == "code" && m.Value.Kind() == fhir.String && strings.ContainsAny(m.Value.Text(), " \t"):
 			return true
 		}
 	}

@@ -28,8 +28,11 @@ type Spell struct {
 	Until  time.Time
 }
 
-// actorKey is who somebody is at a party, for comparing only.
+// actorKey is who somebody is at a party, for comparing only: by the HPR number, whatever system she comes by.
 func actorKey(a Actor) [32]byte {
+	if a.Practitioner != "" {
+		a.Name, a.Client = "", ""
+	}
 	return sha256.Sum256([]byte(string(a.Party) + "\x00" + string(a.Practitioner) + "\x00" + a.Name + "\x00" + a.Client))
 }
 

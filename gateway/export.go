@@ -172,6 +172,7 @@ func (g *Gateway) exportOwner(a Actor) []byte {
 
 // BeginExport begins an export and gives its id. What is found is decided later, page by page.
 func (g *Gateway) BeginExport(ctx context.Context, a Actor, r ExportRequest) (id string, err error) {
+	defer g.failed(ctx, a, Interaction{Code: Export}, &err)
 	var refusal error
 	err = g.Store.Tx(ctx, func(tx Tx) error {
 		refusal = nil

@@ -71,7 +71,8 @@ func New(c Config) (*Gateway, error) {
 
 // Do performs one FHIR interaction for the actor. It returns after the ledger is durable; an
 // error is always an *Error and never tells more than the actor may know.
-func (g *Gateway) Do(ctx context.Context, a Actor, in Interaction) (Outcome, error) {
+func (g *Gateway) Do(ctx context.Context, a Actor, in Interaction) (_ Outcome, err error) {
+	defer g.failed(ctx, a, in, &err)
 	if refused, err := g.outsideEmergency(ctx, a, in); err != nil || refused {
 		if err != nil {
 			return Outcome{}, err
@@ -203,6 +204,7 @@ type Tx interface {
 	Withholdings
 	Withdrawals
 	Reminders
+	ConsentReader
 }
 
 // StoredConsent is a Consent that must be normalised anew because a CareTeam changed.

@@ -10,8 +10,9 @@ import (
 
 // Mail lists unread messages of the actor's own party: AppRecs, and documents of which something
 // may be fetched now. What was stopped since it came is not there.
-func (g *Gateway) Mail(ctx context.Context, a Actor, q MailQuery) ([]Listed, error) {
+func (g *Gateway) Mail(ctx context.Context, a Actor, q MailQuery) (_ []Listed, err error) {
 	const op = "gateway.mail"
+	defer g.failed(ctx, a, Interaction{Code: Listing}, &err)
 	who, err := g.exchanger(ctx, a)
 	if err != nil {
 		return nil, err
@@ -277,8 +278,9 @@ func (g *Gateway) Document(ctx context.Context, a Actor, id MessageID, t Transla
 }
 
 // collect opens a message; with a Translator it fetches the document.
-func (g *Gateway) collect(ctx context.Context, a Actor, id MessageID, t Translator, line func(Listed)) (Release, error) {
+func (g *Gateway) collect(ctx context.Context, a Actor, id MessageID, t Translator, line func(Listed)) (_ Release, err error) {
 	const op = "gateway.collect"
+	defer g.failed(ctx, a, Interaction{Code: Collect}, &err)
 	who, err := g.exchanger(ctx, a)
 	if err != nil {
 		return Release{}, err

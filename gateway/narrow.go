@@ -56,6 +56,7 @@ func (g *Gateway) recall(ctx context.Context, tx Tx, s step) (Outcome, bool, err
 		return Outcome{}, true, Fault(op, Forbidden, fhir.Issue{Severity: "error", Type: "forbidden", Code: code, Expression: at})
 	}
 	basis := stored.Basis
+	basis.Recalled = g.Clock()
 	var body []byte
 	switch status := s.in.Body.Root().Get("status").Text(); {
 	case status == "inactive":

@@ -3,6 +3,7 @@ package gateway_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sluse/sluse/gateway"
 	"github.com/sluse/sluse/gateway/fhir"
@@ -203,4 +204,43 @@ func TestOwnerOfTask(t *testing.T) {
 	if _, err := w.put(at(ous), strings.Replace(shown, "kanari-svar", "noe annet", 1), ""); gateway.CodeOf(err) != gateway.Invalid {
 		t.Errorf("a note that stands is changed: %v", err)
 	}
+}
+
+// Who registered a samtykke does not undo by sending its copy again what the patient, or a party named in it,
+// has withdrawn or narrowed; not by way of another status either. Given anew, later, it counts.
+func TestWithdrawnStaysWithdrawn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := w.patientOf(at(bydel), kari)
+	w.patientOf(w.patient(), kari)
+	r := w.mustPost(at(bydel), plan(p, "a"))
+	for name, by := range map[string]gateway.Actor{"the patient": w.patient(), "a receiver": at(gp)} {
+		body := consentOf(p, []string{"plan", "bolig"}, gp)
+		given := w.mustPost(at(bydel), body)
+		ended := strings.Replace(stored(body, given), `"status":"active"`, `"status":"inactive"`, 1)
+		w.crosses(at(gp), r, true, name+": given")
+		_, err := w.put(by, ended, "")
+		must(t, err)
+		for _, sent := range []string{stored(body, given), ended, stored(body, given)} {
+			_, err := w.put(at(bydel), sent, "")
+			if sent != ended && gateway.CodeOf(err) != gateway.Conflict || sent == ended && err != nil {
+				t.Errorf("withdrawn by %s, and the old copy sent again: %v", name, err)
+			}
+			w.crosses(at(gp), r, false, name+": withdrawn")
+		}
+		again := strings.Replace(stored(body, given), `"dateTime":"2026-11-01"`, `"dateTime":"`+w.clock.time().Add(time.Minute).Format(time.RFC3339)+`"`, 1)
+		_, err = w.put(at(bydel), again, "")
+		must(t, err)
+		w.crosses(at(gp), r, true, name+": given anew")
+		_, err = w.put(at(bydel), ended, "")
+		must(t, err)
+	}
+	body := consentOf(p, []string{"plan", "bolig"}, gp, ous)
+	given := w.mustPost(at(bydel), body)
+	_, err := w.put(w.patient(), stored(consentOf(p, []string{"plan"}, ous), given), "")
+	must(t, err)
+	if _, err := w.put(at(bydel), stored(body, given), ""); gateway.CodeOf(err) != gateway.Conflict {
+		t.Errorf("narrowed by the patient, and the old copy sent again: %v", err)
+	}
+	w.crosses(at(gp), r, false, "narrowed by the patient")
 }

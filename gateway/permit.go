@@ -48,7 +48,7 @@ func (g *Gateway) personOf(ctx context.Context, v View, party HERID, n NIN) (Per
 func asking(dir Directory, a Actor, person func(NIN) (PersonID, error)) (who asked, err error) {
 	party, ok := dir.Party(a.Party)
 	if a.Kind == Nobody || (!ok && a.Kind != Operator) {
-		return asked{}, forbidden("gateway.resolve", "actor-unknown")
+		return asked{}, forbidden("gateway.resolve", actorUnknown)
 	}
 	who = asked{Actor: a, party: party, hjemler: hjemlerOf(dir)}
 	if a.Kind == Patient {
@@ -128,6 +128,9 @@ func (g *Gateway) guardInsight(who asked, q Question, s *Scope) ([]Withholding, 
 // record is about.
 func (s Scope) bounded(q Question) Scope {
 	s.Directory = true
+	if s.Own != q.Party.ID && s.Own != q.Actor.Party { // custody is of who asks, and of nobody else
+		s.Own = ""
+	}
 	if q.Named || q.Action != ReadAction {
 		s.Join = nil
 	}
@@ -258,16 +261,19 @@ func (g *Gateway) entry(who asked, code InteractionCode, outcome AuditOutcome, p
 	}, nil
 }
 
+// opRecord is the operation of an error of the ledger itself.
+const opRecord = "gateway.record"
+
 // record makes entries durable before anything leaves.
 func (g *Gateway) record(ctx context.Context, entries []AuditEntry, fetched []FetchedVersion) error {
 	if accesses := broken(entries); len(accesses) > 0 {
 		if err := g.recordEmergency(ctx, entries, accesses); err != nil {
-			return Failed("gateway.record", Unavailable, err)
+			return Failed(opRecord, Unavailable, err)
 		}
 		entries = nil
 	}
 	if err := g.Store.Record(ctx, entries, fetched); err != nil {
-		return Failed("gateway.record", Unavailable, err)
+		return Failed(opRecord, Unavailable, err)
 	}
 	return nil
 }

@@ -17,8 +17,9 @@ const poisonTries = 5
 // before anything is read out of them; what they bring about follows in a transaction of its own,
 // which Resume takes up again when this process dies in between. The same sender, MsgId and bytes
 // give the first receipt; other bytes are Conflict. An error means that nothing was kept.
-func (g *Gateway) Receive(ctx context.Context, a Actor, s Submission, t Translator) (Receipt, error) {
+func (g *Gateway) Receive(ctx context.Context, a Actor, s Submission, t Translator) (_ Receipt, err error) {
 	const op = "gateway.receive"
+	defer g.failed(ctx, a, Interaction{Code: Submit}, &err)
 	m, err := t.Head(s.Document)
 	if err != nil {
 		return Receipt{}, err
@@ -132,7 +133,7 @@ func (g *Gateway) exchanger(ctx context.Context, a Actor) (asked, error) {
 	}
 	party, ok := dir.Party(a.Party)
 	if !ok || (a.Kind != Machine && a.Kind != Person) {
-		return asked{}, forbidden(op, "actor-unknown")
+		return asked{}, forbidden(op, actorUnknown)
 	}
 	who := asked{Actor: a, party: party}
 	if a.Attest.NIN.IsZero() {

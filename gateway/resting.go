@@ -161,18 +161,18 @@ func (g *Gateway) anew(ctx context.Context, tx Tx, c StoredConsent, consent *fhi
 	in.Confirmed = rest.standing(ctx, c.Consent)
 	grants, issues := g.Normalizer.Grants(consent, c.Consent, in)
 	basis := rest.basis(c.Basis.At)
-	basis.Withdrawn = c.Basis.Withdrawn
+	basis.Withdrawn, basis.Recalled = c.Basis.Withdrawn, c.Basis.Recalled
 	return grants, basis, issues, rest.err
 }
 
-// standing tells who stands by exactly this version of a Consent.
+// standing tells who stands by exactly this version of a Consent, about the person whom it is about now.
 func (r *resting) standing(ctx context.Context, consent fhir.Reference) (out []Stated) {
 	list, err := r.tx.Confirmed(ctx, consent)
 	if err != nil {
 		r.err = err
 	}
 	for _, c := range list {
-		if c.Version.Version == consent.Version && (!c.Patient || c.Person == r.person) {
+		if c.Version.Version == consent.Version && c.Person == r.person {
 			out = append(out, Stated{By: c.By, Patient: c.Patient})
 		}
 	}
@@ -227,6 +227,8 @@ func (g *Gateway) bear(ctx context.Context, tx Tx, was, now Record) error {
 
 // retell computes anew the Consents that follow who has a role for the person, when a record that may
 // tell it is written: as it was, and as it is. Their meaning, and so her epoch, is of the same transaction.
+// What has moved with a Patient to another person is computed anew whatever it names: nobody has confirmed it
+// for her.
 func (g *Gateway) retell(ctx context.Context, tx Tx, was, now Record) error {
 	said, err := tells(was)
 	if err != nil {
@@ -239,6 +241,22 @@ func (g *Gateway) retell(ctx context.Context, tx Tx, was, now Record) error {
 	moved := was.Person != now.Person && now.Reference.Type == "Patient"
 	if !said && !says && !moved {
 		return nil
+	}
+	if moved && was.Person > 0 {
+		consents, err := tx.ConsentsBy(ctx, now.Person, now.Custodian)
+		if err != nil {
+			return err
+		}
+		for _, c := range consents {
+			if err := g.again(ctx, tx, c); err != nil {
+				return err
+			}
+		}
+	}
+	if moved && was.Person <= 0 && ownPrefix(asked{Actor: Actor{Party: now.Custodian}}, now.Reference.ID) {
+		if err := tx.Raise(ctx, now.Person); err != nil { // records may have named it before it was there
+			return err
+		}
 	}
 	var done []PersonID
 	for _, person := range []PersonID{was.Person, now.Person} {

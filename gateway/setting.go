@@ -50,6 +50,7 @@ type Basis struct {
 	Groups    map[string][]Member `json:",omitempty"`
 	Roles     bool                `json:",omitempty"` // it names a role of the person, and follows who has it
 	Withdrawn bool                `json:",omitempty"`
+	Recalled  time.Time           `json:",omitzero"` // when another than who registered it withdrew or narrowed it
 	At        time.Time           // when the version was stored
 }
 
@@ -75,6 +76,8 @@ type Confirmations interface {
 	Registered(ctx context.Context, consent fhir.Reference) (StoredConsent, []Grant, error)
 	// ConsentsByRole lists the person's Consents that name roles, each once.
 	ConsentsByRole(ctx context.Context, person PersonID) ([]StoredConsent, error)
+	// ConsentsBy lists the person's Consents that count and that a party has registered, each once.
+	ConsentsBy(ctx context.Context, person PersonID, registrar HERID) ([]StoredConsent, error)
 	// Raise raises the person's epoch: what a decision about her rests on has changed.
 	Raise(ctx context.Context, person PersonID) error
 }

@@ -32,6 +32,9 @@ type Withholdings interface {
 	// Withhold keeps a decision about a record of the person, instead of an earlier one; one without a Kind
 	// takes it back. Her epoch rises.
 	Withhold(ctx context.Context, person PersonID, w Withholding) error
+	// WithholdFrom lets a decision about a record, if there is one, hold for whom the record is about now.
+	// The epochs of both persons rise.
+	WithholdFrom(ctx context.Context, record fhir.Reference, was, now PersonID) error
 }
 
 // EncodeWithholdings is the form in which they lie beside a person's epoch.

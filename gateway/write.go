@@ -95,7 +95,7 @@ func (g *Gateway) writer(ctx context.Context, a Actor) (asked, Directory, error)
 	}
 	party, ok := dir.Party(a.Party)
 	if a.Kind == Nobody || !ok && a.Kind != Operator {
-		return asked{}, nil, forbidden(op, "actor-unknown")
+		return asked{}, nil, forbidden(op, actorUnknown)
 	}
 	return asked{Actor: a, party: party}, dir, nil
 }
@@ -347,6 +347,11 @@ func (g *Gateway) keepVersion(ctx context.Context, tx Tx, s step, w *written, cu
 	}
 	if err := g.attestedWrite(ctx, tx, s.who, r); err != nil {
 		return Outcome{}, err
+	}
+	if !created && r.Person > 0 && r.Person != current.Person && r.Reference.Type != "Patient" {
+		if err := tx.WithholdFrom(ctx, r.Reference, current.Person, r.Person); err != nil {
+			return Outcome{}, err
+		}
 	}
 	if err := g.follow(ctx, tx, s.who, w, r); err != nil {
 		return Outcome{}, err

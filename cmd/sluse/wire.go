@@ -58,6 +58,7 @@ type plant struct {
 	worker        *exchange.Worker
 	notifier      *notification.Worker
 	exporter      exporter
+	watch         *gateway.Watch
 	parts         parts
 }
 
@@ -100,8 +101,13 @@ func (pl *plant) wire(ctx context.Context, origin *url.URL) error {
 	if err != nil {
 		return err
 	}
+	metrics := prometheus.NewRegistry()
+	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if pl.watch, err = newWatch(ctx, pl.store, decider, p.clock, p.log, metrics); err != nil {
+		return err
+	}
 	pl.gateway, err = gateway.New(gateway.Config{
-		Store: pl.store, Decider: decider, Labeller: labeller, Normalizer: normalizer,
+		Store: pl.watch.Over(), Decider: decider, Labeller: labeller, Normalizer: normalizer,
 		Clock: p.clock, Random: p.random, SealKey: p.keys.seal, Log: p.log,
 		Notices: gateway.Notices{Base: p.base, Destinations: p.notices}, Exports: p.exports,
 	})
@@ -113,8 +119,6 @@ func (pl *plant) wire(ctx context.Context, origin *url.URL) error {
 		return err
 	}
 	who := authenticator{verifier, origin.Scheme + "://" + origin.Host}
-	metrics := prometheus.NewRegistry()
-	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	fhirAPI, err := rest.New(rest.Config{
 		Gateway: pl.gateway, Authenticator: who, Base: p.base, Version: version(), Clock: p.clock,
 		Random: p.random, Log: p.log, Metrics: metrics, Demo: p.issuer != nil, Origins: p.origins, Tokens: p.tells(),
@@ -143,7 +147,10 @@ func (pl *plant) wire(ctx context.Context, origin *url.URL) error {
 	}
 	pl.public = routes
 	pl.admin = rest.Admin(rest.AdminConfig{
-		Checks:  []rest.Check{{Name: "store", Test: pl.store.Ready}, {Name: "checkpoints", Test: pl.checkpoints.ready}},
+		Checks: []rest.Check{
+			{Name: "store", Test: pl.store.Ready}, {Name: "checkpoints", Test: pl.checkpoints.ready},
+			{Name: "rules", Test: pl.watch.Agree, Warns: true},
+		},
 		Metrics: metrics,
 	})
 	return nil
@@ -203,6 +210,7 @@ func (pl *plant) serve(ctx context.Context, lost <-chan struct{}, public, admin 
 	messages := begin(lasting, pl.worker.Run)
 	exports := begin(lasting, pl.exporter.run)
 	notices := begin(lasting, pl.notifier.Run)
+	watch := begin(lasting, pl.watch.Run)
 	checkpoint := begin(lasting, pl.checkpoints.run)
 	chain := begin(lasting, func(ctx context.Context) {
 		if err := pl.store.Sequence(ctx, pl.checkpoints.advanced); err != nil {
@@ -225,6 +233,7 @@ func (pl *plant) serve(ctx context.Context, lost <-chan struct{}, public, admin 
 	messages.end()
 	exports.end()
 	notices.end()
+	watch.end()
 	pl.drain(lasting)
 	chain.end()
 	checkpoint.end()

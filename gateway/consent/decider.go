@@ -115,6 +115,7 @@ type class struct {
 	above     string
 	partyID   gateway.HERID
 	law       gateway.Lovgrunnlag
+	sector    gateway.Sector
 	own       gateway.PersonID
 	attested  bool
 	glass     glass
@@ -153,7 +154,7 @@ func (d *Decider) Decide(ctx context.Context, q gateway.Question) (gateway.Decis
 		message: q.Message, hjemler: q.Hjemler.Key,
 		class: class{
 			kind: q.Actor.Kind, party: q.Actor.Party, unit: q.Actor.Unit, hpr: q.Actor.Practitioner,
-			role: q.Actor.Role, partyID: q.Party.ID, law: q.Party.Lovgrunnlag, own: q.Own, attested: attested(q.Actor), noPatient: !q.Named,
+			role: q.Actor.Role, partyID: q.Party.ID, law: q.Party.Lovgrunnlag, sector: q.Party.Sector, own: q.Own, attested: attested(q.Actor), noPatient: !q.Named,
 			above: above(q.Parts), glass: d.glassOf(q),
 		},
 	}

@@ -24,6 +24,9 @@
 // lost to which other, or everything in which it misses. Package gateway puts that one structure into words.
 // Decider.Suppose answers on grants that are drafted, or that were in force once, and remembers nothing.
 //
+// Checker holds the two against each other while the program runs, whenever a person's Consents have changed: on the
+// requests that they tell apart (Classes), as many as a limit lets it ask; gateway.Watch calls it in the background.
+//
 // The rules themselves, and every number that a jurist may want to change, live in package
 // policies. Nothing here reads a database, a clock or the network.
 package consent

@@ -30,7 +30,11 @@ func NewFormulaUnder(ctx context.Context, set policies.Set) (*Formula, error) {
 // Releasable answers for an input document as policies/releasable.rego describes it: whether the
 // record crosses, and the covered labels. An error is a deny.
 func (f *Formula) Releasable(ctx context.Context, input map[string]any) (bool, gateway.Labels, error) {
-	rs, err := f.query.Eval(ctx, rego.EvalInput(input))
+	return f.read(f.query.Eval(ctx, rego.EvalInput(input)))
+}
+
+// read reads Rego's answer strictly.
+func (f *Formula) read(rs rego.ResultSet, err error) (bool, gateway.Labels, error) {
 	if err != nil {
 		return false, 0, fmt.Errorf("consent: %w", err)
 	}

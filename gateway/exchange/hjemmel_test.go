@@ -9,6 +9,7 @@ import (
 
 	"github.com/sluse/sluse/gateway"
 	"github.com/sluse/sluse/gateway/fhir"
+	"github.com/sluse/sluse/gateway/postgres"
 )
 
 const (
@@ -226,4 +227,27 @@ func (w *world) searchLedger(a gateway.Actor) string {
 	_, err = out.Release.WriteTo(&b)
 	must(w.t, err)
 	return fmt.Sprint(b.String())
+}
+
+// TestHjemmelEndsWithTheSector: a row is for one kind of receiver. A party that the directory gives another sector
+// reads nothing by it from the next question, also when its decisions are remembered.
+func TestHjemmelEndsWithTheSector(t *testing.T) {
+	w, _ := hospital(t, "Meldingsmottak")
+	must(t, w.turn(controller(hospice), logistics, true, "Vedtak 2026/14"))
+	w.admitted("on")
+	if !strings.Contains(w.searchAll(person(bydel)), admission) { // it is part of the receiver's journal now
+		t.Fatal("on, and it is not read")
+	}
+	const later = "2026-03-20T23:11:00"
+	if status, text := w.admitted("later", admission, later); status != 1 {
+		t.Fatalf("AppRec %d %q", status, text)
+	}
+	became := strings.NewReplacer("%ID", bydel, "%HER", fhir.SystemHER, "%SECTOR", postgres.SystemSector, "%LAW", postgres.SystemLovgrunnlag).
+		Replace(`{"resourceType":"Organization","id":"bydel","active":true,"name":"Bydel Sagene","identifier":[{"system":"%HER","value":"%ID"}],
+		  "type":[{"coding":[{"system":"%SECTOR","code":"privat-tsb"}]},{"coding":[{"system":"%LAW","code":"helse-kommune"}]}]}`)
+	w.update(operator, fhir.Reference{Type: "Organization", ID: "bydel"}, became)
+	w.wait(2 * time.Second)
+	if strings.Contains(w.searchAll(person(bydel)), later) {
+		t.Error("LEAK: the row is not for its sector any more, and it is read")
+	}
 }

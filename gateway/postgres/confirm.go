@@ -31,6 +31,11 @@ from consent_grants g
 join resource r on r.type = 'Consent' and r.id = g.consent and not r.deleted
 where g.person = $1 and g.roles order by r.id`
 
+	consentsBySQL = `select r.id, r.version, coalesce(r.person, 0), r.custodian, r.body, g.basis
+from consent_grants g
+join resource r on r.type = 'Consent' and r.id = g.consent and not r.deleted
+where g.person = $1 and r.custodian || '' = $2 order by r.id`
+
 	bearingsSQL = `select r.custodian, r.body from resource r
 where r.person = $1 and r.type in ('Patient', 'CareTeam') and not r.deleted order by r.rid`
 )
@@ -95,8 +100,8 @@ func unpack(op string, c *gateway.StoredConsent, body, basis []byte) (err error)
 }
 
 // storedConsents reads the rows of consentsNamingSQL or consentsByRoleSQL.
-func (t *Tx) storedConsents(ctx context.Context, op, sql string, arg any) ([]gateway.StoredConsent, error) {
-	rows, err := t.tx.Query(ctx, sql, arg)
+func (t *Tx) storedConsents(ctx context.Context, op, sql string, args ...any) ([]gateway.StoredConsent, error) {
+	rows, err := t.tx.Query(ctx, sql, args...)
 	if err != nil {
 		return nil, failure(op, err)
 	}
@@ -114,6 +119,11 @@ func (t *Tx) storedConsents(ctx context.Context, op, sql string, arg any) ([]gat
 // ConsentsByRole lists the person's Consents that name roles.
 func (t *Tx) ConsentsByRole(ctx context.Context, person gateway.PersonID) ([]gateway.StoredConsent, error) {
 	return t.storedConsents(ctx, "postgres.consentsbyrole", consentsByRoleSQL, int64(person))
+}
+
+// ConsentsBy lists the person's Consents that a party has registered.
+func (t *Tx) ConsentsBy(ctx context.Context, person gateway.PersonID, registrar gateway.HERID) ([]gateway.StoredConsent, error) {
+	return t.storedConsents(ctx, "postgres.consentsby", consentsBySQL, int64(person), string(registrar))
 }
 
 // Bearings gives the Patients and CareTeams about the person.

@@ -11,10 +11,11 @@ import (
 // statement of its own, of which a connection keeps the plan.
 const fewTerms = 4
 
-// coverOneSQL is coverSQL for a statement about one record, and gives the same. A few terms are written
+// coverOneSQL is coverSQL for a statement about one record, row r under alias c, and gives the same. A few terms are written
 // out, each with what it asks and nothing else: to fetch one record takes less than to make a table
 // of the terms and to sum over it.
-func (s *scoped) coverOneSQL(r, c string) string {
+func (s *scoped) coverOneSQL() string {
+	const r, c = "r", "c"
 	rows := termsFor(s.Scope, s.kind)
 	if s.Join != nil || len(rows.mask) > fewTerms || s.byKind() || s.kind == binaryType {
 		return s.coverBySQL(r, c, s.termRowsSQL())

@@ -24,7 +24,7 @@ func TestFewTermsAreWrittenOut(t *testing.T) {
 			})
 		}
 		var args arguments
-		if sql := newScoped(scope, "CarePlan", &args).coverOneSQL("r", "c"); strings.Contains(sql, "unnest") != c.table {
+		if sql := newScoped(scope, "CarePlan", &args).coverOneSQL(); strings.Contains(sql, "unnest") != c.table {
 			t.Errorf("%d terms: %s", c.terms, sql)
 		}
 	}

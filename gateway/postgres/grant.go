@@ -65,7 +65,7 @@ func (t *Tx) PutGrants(ctx context.Context, person gateway.PersonID, consent fhi
 	}
 	var b pgx.Batch
 	b.Queue(clearGrantsSQL, string(consent.ID))
-	if person > 0 && len(grants)+len(basis.Teams)+len(basis.Addresses)+len(basis.Groups) > 0 || person > 0 && basis.Roles {
+	if person > 0 && len(grants)+len(basis.Teams)+len(basis.Addresses)+len(basis.Groups) > 0 || person > 0 && (basis.Roles || !basis.Recalled.IsZero()) {
 		b.Queue(keepGrantsSQL, string(consent.ID), consent.Version, int64(person), compress(stored), compress(resolved), basis.Roles)
 		for i := range grants {
 			queueGrant(&b, person, consent, &grants[i])

@@ -14,12 +14,14 @@ where r.type = 'Patient' and r.id = $1 and r.custodian || '' = $2 and r.version 
 	personSQL = `insert into person (nin) values ($1::bytea)
 on conflict (nin) do update set nin = excluded.nin returning person`
 
-	// moveSQL takes the records that name the Patient, and the grants of the Consents among them.
+	// moveSQL takes the records that name the Patient, and the grants of the Consents among them. What the party
+	// has asked for of her address holds for both persons as long as it has another Patient of the first.
 	moveSQL = `with moved as (update resource r set person = $4
   where r.person = $3 and r.custodian = $1 and r.subject = $2 and r.type <> 'Patient' returning r.type, r.id),
 kept as (update withholding w set person = $4 from moved m where w.type = m.type and w.id = m.id),
-lifted as (delete from shield s where s.person = $3 and s.party = $1 returning s.grade, s.at),
-shielded as (insert into shield (person, party, grade, at) select $4, $1, l.grade, l.at from lifted l
+lifted as (delete from shield s where s.person = $3 and s.party = $1
+  and not exists (select 1 from resource o where o.person = $3 and o.custodian = $1 and o.type = 'Patient' and not o.deleted)),
+shielded as (insert into shield (person, party, grade, at) select $4, $1, s.grade, s.at from shield s where s.person = $3 and s.party = $1
   on conflict (person, party) do update set grade = greatest(shield.grade, excluded.grade)),
 consents as (select m.id from moved m where m.type = 'Consent'),
 stored as (update consent_grants g set person = $4 from consents c where g.consent = c.id)

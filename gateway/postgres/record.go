@@ -126,7 +126,7 @@ func (v *view) read(ctx context.Context, scope gateway.Scope, r fhir.Reference) 
 	}
 	sql := `select ` + recordSQL("r", "rid", "coalesce(f.mask, 0)", "c.covered") + `
 from ` + sourceSQL(r.Type) + `
-left join fetched f on f.party = ` + s.own() + ` and f.rid = r.rid and f.version = r.version` + s.coverOneSQL("r", "c") + `
+left join fetched f on f.party = ` + s.own() + ` and f.rid = r.rid and f.version = r.version` + s.coverOneSQL() + `
 where r.type = ` + kind + ` and r.id = ` + id + ` and ` + s.releasesSQL("r", "c", "f")
 	list, err := v.records(ctx, op, r.Type, sql, args.values)
 	return one(op, list, err)

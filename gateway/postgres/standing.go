@@ -46,7 +46,7 @@ func (s *Store) readStanding(ctx context.Context, within gateway.Scope, r fhir.R
   coalesce(r.person, 0), coalesce(e.epoch, 0), (select d.revision from directory d), ` + person + `
 from ` + sourceSQL(r.Type) + `
 left join epoch e on e.person = r.person
-left join fetched f on f.party = ` + scope.own() + ` and f.rid = r.rid and f.version = r.version` + scope.coverOneSQL("r", "c") + `
+left join fetched f on f.party = ` + scope.own() + ` and f.rid = r.rid and f.version = r.version` + scope.coverOneSQL() + `
 where r.type = ` + kind + ` and r.id = ` + id + ` and ` + scope.releasesOneSQL("r", "c", "f")
 	rows, err := s.pool.Query(ctx, sql, args.values...)
 	if err != nil {

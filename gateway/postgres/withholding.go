@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/sluse/sluse/gateway"
+	"github.com/sluse/sluse/gateway/fhir"
 )
 
 var _ gateway.Withholdings = (*Tx)(nil)
@@ -16,6 +17,8 @@ const (
 on conflict (type, id) do update set person = excluded.person, body = excluded.body`
 
 	liftWithholdingSQL = `delete from withholding where type = $1 and id = $2`
+
+	withholdFromSQL = `update withholding set person = $3 where type = $1 and id = $2`
 
 	withheldSQL = `select w.body from withholding w where w.person = $1 order by w.type, w.id`
 )
@@ -38,6 +41,16 @@ func (t *Tx) Withhold(ctx context.Context, person gateway.PersonID, w gateway.Wi
 		return failure(op, err)
 	}
 	return t.raise(ctx, op, person)
+}
+
+// WithholdFrom lets a decision hold for whom the record is about now.
+func (t *Tx) WithholdFrom(ctx context.Context, record fhir.Reference, was, now gateway.PersonID) error {
+	const op = "postgres.withholdfrom"
+	tag, err := t.tx.Exec(ctx, withholdFromSQL, string(record.Type), string(record.ID), int64(now))
+	if err != nil || tag.RowsAffected() == 0 {
+		return failure(op, err)
+	}
+	return t.raise(ctx, op, was, now)
 }
 
 // withheld gives what is withheld from a person in the form in which it lies beside her epoch; nothing when

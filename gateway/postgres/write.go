@@ -75,7 +75,9 @@ raised as (insert into epoch (person, epoch, holders) select who.person, 1, arra
   on conflict (person) do update set epoch = epoch.epoch + 1,
     holders = case when epoch.holders @> excluded.holders then epoch.holders else epoch.holders || excluded.holders end),
 adopted as (update resource r set person = who.person from who
-  where r.custodian = ` + custodian + ` and r.subject = ` + a.bind(string(p.Reference.ID)) + ` and r.person is null)`
+  where r.custodian = ` + custodian + ` and r.subject = ` + a.bind(string(p.Reference.ID)) + ` and r.person is null
+  returning r.type, r.id, r.person),
+followed as (update withholding w set person = m.person from adopted m where w.type = m.type and w.id = m.id)`
 	case p.Reference.Type == binaryType && p.Context.Type != "" && p.Context.Type != binaryType:
 		return `who as (select (select x.person from resource x where x.type = ` + a.bind(string(p.Context.Type)) +
 			` and x.id = ` + a.bind(string(p.Context.ID)) + ` and ` + keptBySQL("x", custodian) + ` and not x.deleted` + lock + `) as person)`
@@ -222,7 +224,9 @@ func (t *Tx) put(ctx context.Context, scope gateway.Scope, d gateway.Draft) (gat
 	case d.Previous == "":
 		r, err = t.putFirst(ctx, op, &draft)
 	case d.Method == gateway.Delete:
-		r, err = t.erase(ctx, op, &draft)
+		if r, err = t.erase(ctx, op, &draft); err == nil && d.Reference.Type == "Patient" {
+			err = t.raise(ctx, op, r.Person) // the party is no holder of hers any more
+		}
 	case d.Reference.Type == "Patient":
 		r, err = t.putPatient(ctx, op, &draft)
 	default:

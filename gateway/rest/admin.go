@@ -11,8 +11,9 @@ import (
 
 // Check is one thing that must hold for the server to be ready.
 type Check struct {
-	Name string
-	Test func(context.Context) error // nil error: it holds
+	Name  string
+	Test  func(context.Context) error // nil error: it holds
+	Warns bool                        // the server is ready even so; what it tells is an alarm
 }
 
 // AdminConfig is what the admin handler shows.
@@ -28,7 +29,7 @@ const checkTime = time.Second
 // client of the API reaches; it tells nothing about records.
 //
 //	GET /healthz  200 while the process answers
-//	GET /readyz   200 when every check holds, 503 otherwise; which ones fail, not why
+//	GET /readyz   200 when every check holds but those that only warn, 503 otherwise; which ones fail, not why
 //	GET /metrics  Prometheus text format
 func Admin(c AdminConfig) http.Handler {
 	mux := http.NewServeMux()
@@ -42,7 +43,7 @@ func Admin(c AdminConfig) http.Handler {
 		for _, check := range c.Checks {
 			holds := check.Test(ctx) == nil
 			checks[check.Name] = holds
-			if !holds {
+			if !holds && !check.Warns {
 				status, word = http.StatusServiceUnavailable, "not ready"
 			}
 		}
