@@ -54,7 +54,7 @@
 //	emergency access                     named patient, reason, own labels; told afterwards        TestEmergencyIsForFew TestEmergencyPassesObjection TestNothingPassesBesideConsent
 //	adressesperre                        places are dropped from every crossing                    TestAddressesDoNotCross TestStrictlyConfidentialCrossesNowhere TestNothingPassesBesideConsent
 //	names of places and units            a name that reveals labels the record                     TestPlacesTellWhatTheyAreCalled
-//	stale permits                        epoch and row in one snapshot                             TestWithdrawalIsEverywhereAtOnce TestWithdrawalRace
+//	stale permits                        epoch and row in one snapshot                             TestWithdrawalIsEverywhereAtOnce TestWithdrawalRace TestWithdrawnWhileDown
 //	expired and future periods           judged at the time of the request                         TestNothingPassesBesideConsent TestScopeReleases
 //	faults                               no permit without a decision and a ledger entry           TestFailClosed TestNothingLeavesBeforeTheLedger TestUnlabelledCrossesToNobody
 //	logs, metrics and traces             attributes only, no value                                 TestNothingOfThePersonOutsideBodiesAndLedger TestLogShowsNoQueryOfOthers TestCanaries

@@ -119,7 +119,7 @@ func (g *Gateway) admit(ctx context.Context, dir Directory, w *arrival, to Addre
 	if err != nil {
 		return Verdict{}, err
 	}
-	v.manual = p.Scope().Manual
+	v.manual, v.until = p.Scope().Manual, p.decision.Until
 	j := judge{permit: p, custodian: w.sender.party.ID, person: w.facts.Person, patient: w.patient}
 	document := w.document()
 	j.decide(pieces(w.delivery.Sections, w.records, w.path, document), w.delivery.AllOrNothing, nil)

@@ -63,7 +63,7 @@ func (g *Gateway) readmit(ctx context.Context, tx Tx, dir Directory, w *arrival,
 		v.Reasons = []Reason{ProcessingFailed}
 		return v, nil
 	}
-	v.manual = p.Scope().Manual
+	v.manual, v.until = p.Scope().Manual, p.decision.Until
 	j, list := judged(p, e, records)
 	v.take(&j, e.Content.Unreadable)
 	w.records, v.masks, v.cited = records, make([]Labels, len(records)), make([][]Citation, len(records))

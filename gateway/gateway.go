@@ -34,7 +34,7 @@ type Gateway struct {
 	standings *recent[standingKey, Standing] // what decisions stood on lately
 }
 
-// Config wires a Gateway. Every field but Notices, Exports and Log is required.
+// Config wires a Gateway. Every field but Notices, Exports, Fetch and Log is required.
 type Config struct {
 	Store      Store
 	Decider    Decider
@@ -45,6 +45,7 @@ type Config struct {
 	SealKey    []byte       // 32 bytes; seals page cursors, and the secrets of subscriptions
 	Notices    Notices      // where subscribers may be notified; the zero value: nowhere
 	Exports    ExportLimits // of bulk exports; the zero value: the defaults
+	Fetch      FetchLimits  // by when messages must be fetched; nil: the defaults
 	Log        *slog.Logger
 }
 
@@ -204,6 +205,7 @@ type Tx interface {
 	Withholdings
 	Withdrawals
 	Reminders
+	Duties
 	ConsentReader
 }
 

@@ -26,14 +26,8 @@ func (g *Gateway) keep(ctx context.Context, tx Tx, w *arrival) (Content, PersonI
 			d = w.drafts[i]
 			d.draft.Sent = w.sentTo(i)
 		}
-		if err := g.stamp(w.sender, d); err != nil {
-			return Content{}, 0, err
-		}
-		r, err := tx.Put(ctx, w.permit, d.draft)
+		r, err := g.keepOne(ctx, tx, w, d)
 		if err != nil {
-			return Content{}, 0, err
-		}
-		if err := g.bear(ctx, tx, Record{}, r); err != nil {
 			return Content{}, 0, err
 		}
 		if r.Person != 0 {
@@ -49,6 +43,26 @@ func (g *Gateway) keep(ctx context.Context, tx Tx, w *arrival) (Content, PersonI
 		return Content{}, 0, err
 	}
 	return content, person, g.ledger(ctx, tx, w, stored, person)
+}
+
+// keepOne stores one record; the Patient may be there already, and is then shared with those it was sent to.
+func (g *Gateway) keepOne(ctx context.Context, tx Tx, w *arrival, d *written) (Record, error) {
+	if w.first != nil && d.draft.Reference == w.first.Reference {
+		for _, to := range d.draft.Sent {
+			if err := tx.Share(ctx, w.sender.party.ID, d.draft.Reference, to); err != nil {
+				return Record{}, err
+			}
+		}
+		return *w.first, nil
+	}
+	if err := g.stamp(w.sender, d); err != nil {
+		return Record{}, err
+	}
+	r, err := tx.Put(ctx, w.permit, d.draft)
+	if err != nil {
+		return Record{}, err
+	}
+	return r, g.bear(ctx, tx, Record{}, r)
 }
 
 // sentTo gives the receivers of a record: for a party with several addresses, what any of them got.
@@ -139,16 +153,30 @@ func (g *Gateway) answer(ctx context.Context, tx Tx, w *arrival, content Content
 			for _, s := range v.Withheld {
 				paths = append(paths, s.Path)
 			}
-			if err := tx.Deliver(ctx, Envelope{
+			if err := tx.Deliver(ctx, g.watched(Envelope{
 				Receiver: v.Receiver.HERID, Party: v.Party, Message: w.message, Person: person, Withheld: paths,
 				Disclosed: v.disclosed(w.message.Party, content),
-			}); err != nil {
+			}, v.until)); err != nil {
 				return err
 			}
 		}
 		if err := g.acknowledge(ctx, tx, w.message, person, v, t); err != nil {
 			return err
 		}
+		if v.Crosses {
+			if err := g.joinEarly(ctx, tx, w.message, v.Receiver.HERID, t); err != nil {
+				return err
+			}
+		}
+	}
+	if err := g.step(ctx, tx, w, content, person); err != nil {
+		return err
+	}
+	if err := g.warnOfRefusal(ctx, tx, w.message, person, w.delivery.Responsible, w.verdicts); err != nil {
+		return err
+	}
+	if err := g.tellAllUnanswered(ctx, tx, w.message, person, w.verdicts); err != nil {
+		return err
 	}
 	if !slices.ContainsFunc(w.verdicts, func(v Verdict) bool { return v.manual && !v.Crosses }) {
 		return nil
@@ -217,6 +245,7 @@ func (g *Gateway) reject(ctx context.Context, tx Tx, m Message, t Translator, wh
 	if err != nil {
 		return err
 	}
+	var verdicts []Verdict
 	for _, to := range m.Receivers {
 		if slices.ContainsFunc(answered, func(s DeliveryStatus) bool { return s.Receiver == to.HERID && s.Status != NoAppRec }) {
 			continue
@@ -228,8 +257,9 @@ func (g *Gateway) reject(ctx context.Context, tx Tx, m Message, t Translator, wh
 		if err := g.acknowledge(ctx, tx, m, 0, v, t); err != nil {
 			return err
 		}
+		verdicts = append(verdicts, v)
 	}
-	return nil
+	return g.warnOfRefusal(ctx, tx, m, person, nil, verdicts)
 }
 
 // replace carries out what a change or cancellation does to the earlier message, and what a later
@@ -303,6 +333,10 @@ var statusElements = map[fhir.Type]struct{ element, value, drop string }{
 	"Task":                {"status", `"entered-in-error"`, ""},
 	"Communication":       {"status", `"entered-in-error"`, ""},
 	"CareTeam":            {"status", `"entered-in-error"`, ""},
+	"Encounter":           {"status", `"entered-in-error"`, ""},
+	"EpisodeOfCare":       {"status", `"entered-in-error"`, ""},
+	"Appointment":         {"status", `"cancelled"`, ""}, // one without times may have no other (R4 appointment.html#app-3)
+	"Flag":                {"status", `"entered-in-error"`, ""},
 	"Goal":                {"lifecycleStatus", `"entered-in-error"`, ""},
 	"Condition": {"verificationStatus",
 		`{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/condition-ver-status","code":"entered-in-error"}]}`, "clinicalStatus"},

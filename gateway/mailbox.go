@@ -376,19 +376,28 @@ func (g *Gateway) fetch(ctx context.Context, tx Tx, dir Directory, who asked, e 
 		return false, err
 	}
 	var versions []FetchedVersion
+	entry.Entities, versions = o.disclosed(e)
+	if err := tx.Fetch(ctx, e.Key, document, versions); err != nil {
+		return false, err
+	}
+	if err := g.endNoted(ctx, tx, e, fetchedText); err != nil {
+		return false, err
+	}
+	*out = Release{body: document}
+	return true, tx.Record(ctx, []AuditEntry{entry})
+}
+
+// disclosed gives what the ledger keeps of an opened message, and the versions that its receiver then has.
+func (o opened) disclosed(e Envelope) (entities []AuditEntity, versions []FetchedVersion) {
 	for _, r := range o.records {
-		entry.Entities = append(entry.Entities, AuditEntity{
+		entities = append(entities, AuditEntity{
 			Record: r.Reference, Custodian: r.Custodian, Citations: o.permit.citations(plain(r)), Withheld: o.missing,
 		})
 		if !e.Content.Relayed && e.Party != e.Message.Party {
 			versions = append(versions, FetchedVersion{Party: e.Party, Record: r.Reference, Mask: o.permit.covers(r) &^ addressMask})
 		}
 	}
-	if err := tx.Fetch(ctx, e.Key, document, versions); err != nil {
-		return false, err
-	}
-	*out = Release{body: document}
-	return true, tx.Record(ctx, []AuditEntry{entry})
+	return entities, versions
 }
 
 // plain is the record as a question about messages sees it: not yet sent.

@@ -19,7 +19,8 @@ type MessageID string
 const KindAppRec = "APPREC"
 
 // MessageState is where a message is on its way. In: received → stored → acknowledged, or
-// rejected. Out: queued → sent → accepted, or rejected, held, or expired.
+// rejected. Out: queued → sent (→ delivered, to a party outside) → accepted, or rejected, held, or
+// expired.
 type MessageState string
 
 // The states.
@@ -29,6 +30,7 @@ const (
 	Rejected     MessageState = "rejected"     // negative AppRec
 	Queued       MessageState = "queued"       // waits for the relay
 	SentOut      MessageState = "sent"         // lies in the receiver's mailbox, waits for AppRec
+	DeliveredOut MessageState = "delivered"    // the transport of a receiver outside has it, waits for AppRec
 	Accepted     MessageState = "accepted"     // positive AppRec
 	Held         MessageState = "held"         // consent lacks: nothing left
 	Expired      MessageState = "expired"      // no AppRec in time
@@ -74,6 +76,8 @@ type Message struct {
 	KindName     string // its display as written
 	Version      string // of the payload: "1.0", "1.6"; "" when unknown
 	Receivers    []Addressee
+	Named        []Addressee // all receivers that the document names, when it is settled
+	Consent      ConsentStatement
 	Conversation string // RefToConversation
 	Parent       string // RefToParent
 	Change       Change
@@ -120,6 +124,7 @@ type AppRec struct {
 type Submission struct {
 	Document []byte
 	Only     []HERID // the receivers that are to be handled; nil: all that the document names
+	origin   origin  // zero: the message API
 }
 
 // Receipt tells what became of a message that was handed in.
@@ -143,8 +148,9 @@ type Section struct {
 type Delivery struct {
 	Resources    []DeliveredResource
 	Sections     []Section
-	AllOrNothing bool   // XML signature, epikrise, henvisning
-	Unreadable   bool   // an attachment could not be read: AppRec status 3
+	AllOrNothing bool // XML signature, epikrise, henvisning
+	Unreadable   bool // an attachment could not be read: AppRec status 3
+	Responsible  []Responsible
 	Report       []byte // JSON: where each leaf of the document went; holds no value of it
 }
 
@@ -207,7 +213,8 @@ type Verdict struct {
 	Citations []Citation
 	masks     []Labels // per resource: what was covered, 0 when it does not cross
 	cited     [][]Citation
-	manual    bool // adressesperre kode 6: somebody must see to it
+	manual    bool      // adressesperre kode 6: somebody must see to it
+	until     time.Time // when the decision may become another by itself
 }
 
 // Envelope is one message in a mailbox.
@@ -221,7 +228,9 @@ type Envelope struct {
 	Withheld []string // paths withheld at receipt: never released later by this message
 	AppRec   bool
 	Read     bool
-	Fetched  []byte // the document as it was fetched; nil before
+	Fetched  []byte    // the document as it was fetched; nil before
+	FetchBy  time.Time // by when it must be fetched; zero: nobody waits for it
+	LookAt   time.Time // when to look whether it still may be; FetchBy at the latest
 
 	Disclosed []AuditEntity // on being delivered: what crosses, and on which Consents
 }
@@ -339,6 +348,7 @@ type Exchange interface {
 	Inbox
 	Mailbox
 	Outbox
+	Transports
 }
 
 // Inbox keeps what was handed in.
@@ -398,10 +408,14 @@ type Mailbox interface {
 	Statuses(ctx context.Context, id MessageID) ([]DeliveryStatus, error)
 	// MarkRead takes an entry off the list of unread ones; NotFound when it is not there.
 	MarkRead(ctx context.Context, id MessageID, receiver HERID) error
-	// Unfetched locks entries of messages that were handed in, acknowledged, laid ready before the
-	// time and are not fetched; Reminded takes one of them off that list.
-	Unfetched(ctx context.Context, before time.Time, limit int) ([]Envelope, error)
+	// Unfetched locks entries that somebody waits to see fetched and that are to be looked at now; LookAgain sets
+	// when the next time, and Reminded takes one of them off that list.
+	Unfetched(ctx context.Context, now time.Time, limit int) ([]Envelope, error)
+	LookAgain(ctx context.Context, key int64, at time.Time) error
 	Reminded(ctx context.Context, key int64) error
+	// NoteTask ties a Task to an entry: it ends when what it waits for comes. NotedTasks lists them.
+	NoteTask(ctx context.Context, m MessageID, receiver HERID, t OwnedTask) error
+	NotedTasks(ctx context.Context, m MessageID, receiver HERID) ([]OwnedTask, error)
 	// Fetch keeps the bytes that a receiver fetched, the first time, and which versions it now has.
 	Fetch(ctx context.Context, key int64, document []byte, versions []FetchedVersion) error
 }
@@ -425,6 +439,10 @@ type Outbox interface {
 	// ready for the receiver. Message.Party of the envelope is the sender's party, Party the
 	// receiver's. NotFound when there is none.
 	Original(ctx context.Context, sender HERID, id MsgID, receiver HERID) (Envelope, error)
+	// Park keeps an AppRec that is here before what it answers. Parked gives those that were waiting for a
+	// message, with their documents, and waits for them no more.
+	Park(ctx context.Context, a AppRec, document MessageID) error
+	Parked(ctx context.Context, sender HERID, original MsgID, receiver HERID) ([]Message, error)
 	// Placed tells whether a Communication was ever ordered to be sent.
 	Placed(ctx context.Context, party HERID, communication fhir.ID) (bool, error)
 	// Open counts orders of a Communication that are not ended, and those not accepted.

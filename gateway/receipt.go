@@ -9,7 +9,11 @@ import (
 	"github.com/sluse/sluse/gateway/fhir"
 )
 
-const overdueText = "Ingen applikasjonskvittering er kommet innen fristen."
+// What the sender of a message is told of its AppRec.
+const (
+	overdueText    = "Ingen applikasjonskvittering er kommet innen fristen."
+	appRecCameText = "Applikasjonskvitteringen er kommet."
+)
 
 func digestOf(document []byte) [32]byte { return sha256.Sum256(document) }
 
@@ -20,15 +24,29 @@ func (g *Gateway) applyAppRec(ctx context.Context, tx Tx, m Message, t Translato
 	if err != nil {
 		return g.reject(ctx, tx, m, t, ContentInvalid)
 	}
-	if err := tx.Serialize(ctx, "apprec\x00"+string(a.To)+"\x00"+string(a.Original)); err != nil {
+	if err := tx.Serialize(ctx, turnOfAppRec(a.To, a.Original)); err != nil {
 		return err
 	}
 	if err := tx.Settle(ctx, m, 0, Content{}, Acknowledged); err != nil {
 		return err
 	}
+	return g.join(ctx, tx, m, a)
+}
+
+// turnOfAppRec is the key by which a message that is laid ready and its AppRecs follow each other.
+func turnOfAppRec(sender HERID, original MsgID) string {
+	return "apprec\x00" + string(sender) + "\x00" + string(original)
+}
+
+// join applies a kept AppRec to the message that it answers. One that answers nothing that lies ready for its sender
+// yet waits for that.
+func (g *Gateway) join(ctx context.Context, tx Tx, m Message, a AppRec) error {
 	original, err := tx.Original(ctx, a.To, a.Original, a.From)
+	if err != nil && CodeOf(err) == NotFound {
+		return tx.Park(ctx, a, m.ID)
+	}
 	if err != nil {
-		return ignoreAbsent(err) // answers nothing that was laid ready for its sender
+		return err
 	}
 	if original.Party != m.Party { // an AppRec comes from the party that has the message
 		return nil
@@ -38,6 +56,27 @@ func (g *Gateway) applyAppRec(ctx context.Context, tx Tx, m Message, t Translato
 		return err
 	}
 	return g.receipted(ctx, tx, original, a.Status, a.Errors, m.ID)
+}
+
+// joinEarly applies the AppRecs that were here before the message that has now been laid ready for the receiver.
+func (g *Gateway) joinEarly(ctx context.Context, tx Tx, m Message, receiver HERID, t Translator) error {
+	if err := tx.Serialize(ctx, turnOfAppRec(m.Sender.HERID, m.MsgID)); err != nil {
+		return err
+	}
+	waiting, err := tx.Parked(ctx, m.Sender.HERID, m.MsgID, receiver)
+	if err != nil {
+		return err
+	}
+	for _, early := range waiting {
+		a, err := t.ReadAppRec(early.Document)
+		if err != nil {
+			return err
+		}
+		if err := g.join(ctx, tx, early, a); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // stateReceipt writes the AppRec document of a receiver that states it as values, and applies it. The
@@ -100,6 +139,11 @@ func (g *Gateway) receipted(ctx context.Context, tx Tx, e Envelope, status AppRe
 	if err != nil || !first {
 		return err
 	}
+	if o.State == Expired {
+		if err := g.endNoted(ctx, tx, e, appRecCameText); err != nil {
+			return err
+		}
+	}
 	reason := ""
 	o.State = Accepted
 	if status == AppRecRejected {
@@ -141,43 +185,7 @@ func (g *Gateway) ExpireOverdue(ctx context.Context, limit int) (int, error) {
 			if err := tx.Advance(ctx, o, time.Time{}, overdueText); err != nil {
 				return err
 			}
-			if err := g.remind(ctx, tx, o.Party, o.Person, "apprec-missing", overdueText); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	return count, err
-}
-
-// RemindUnfetched tells the senders of messages that were acknowledged and are not fetched after the
-// time given, or may no longer be, once for each: the AppRec is not all that they must know
-// (DESIGN § 5, Receiving). It tells how many there were.
-func (g *Gateway) RemindUnfetched(ctx context.Context, after time.Duration, limit int) (int, error) {
-	count := 0
-	err := g.Store.Tx(ctx, func(tx Tx) error {
-		entries, err := tx.Unfetched(ctx, g.Clock().Add(-after), limit)
-		if err != nil {
-			return err
-		}
-		dir, err := tx.Directory(ctx)
-		if err != nil {
-			return err
-		}
-		count = len(entries)
-		for _, e := range entries {
-			code, text := "message-not-fetched", "En melding er kvittert for, men ikke hentet av mottakeren. Ta kontakt med mottakeren."
-			shown, err := g.shown(ctx, tx, dir, e)
-			if err != nil {
-				return err
-			}
-			if !shown {
-				code, text = "message-withheld", "En melding som var kvittert for, er holdt tilbake før den ble hentet: samtykke mangler nå."
-			}
-			if err := g.remind(ctx, tx, e.Message.Party, e.Person, code, text); err != nil {
-				return err
-			}
-			if err := tx.Reminded(ctx, e.Key); err != nil {
+			if err := g.note(ctx, tx, o.Message, o.Receiver.HERID, o.Party, o.Person, "apprec-missing", overdueText); err != nil {
 				return err
 			}
 		}
@@ -188,6 +196,8 @@ func (g *Gateway) RemindUnfetched(ctx context.Context, after time.Duration, limi
 
 // warnOfConflict tells a sender's party that one MsgId was used for two contents (DESIGN § 5).
 func (g *Gateway) warnOfConflict(ctx context.Context, who asked, m Message) {
+	g.Log.ErrorContext(ctx, "one MsgId for two contents", slog.String("alarm", "msgid-reused"), slog.String("party", string(who.party.ID)),
+		slog.String("sender", string(m.Sender.HERID)))
 	err := g.Store.Tx(ctx, func(tx Tx) error {
 		var person PersonID
 		if !m.National.IsZero() {

@@ -59,8 +59,10 @@ func (g *Gateway) Receive(ctx context.Context, a Actor, s Submission, t Translat
 	m.At, m.State, m.Actor = g.Clock(), Received, a
 	var r Receipt
 	err = g.Store.Tx(ctx, func(tx Tx) error {
-		r, err = tx.Claim(ctx, m)
-		return err
+		if r, err = tx.Claim(ctx, m); err != nil {
+			return err
+		}
+		return s.origin.keep(ctx, tx, r.ID)
 	})
 	if err != nil {
 		if CodeOf(err) == Conflict {
@@ -240,12 +242,35 @@ func (g *Gateway) giveUp(ctx context.Context, id MessageID, t Translator, why Re
 		if err != nil {
 			return err
 		}
-		return g.reject(ctx, tx, m, t, why)
+		if err := g.reject(ctx, tx, m, t, why); err != nil || why != ProcessingFailed {
+			return err
+		}
+		return g.quarantined(ctx, tx, m)
 	})
 	if errors.Is(err, errSettled) {
 		return nil
 	}
 	return err
+}
+
+// What the sender of a message is told that failed at every try.
+const (
+	quarantineTask = "message-quarantined"
+	quarantineText = "En melding kunne ikke behandles, og er lagt til side etter flere forsøk. Mottakeren har den ikke. Ta kontakt med mottakeren på en annen måte."
+)
+
+// quarantined tells the sender's people of a message that was put aside: its AppRec says only that it failed.
+func (g *Gateway) quarantined(ctx context.Context, tx Tx, m Message) error {
+	g.Log.ErrorContext(ctx, "message was put aside", slog.String("alarm", quarantineTask), slog.String("message", string(m.ID)))
+	var person PersonID
+	if !m.National.IsZero() {
+		f, _, err := tx.FactsAbout(ctx, m.Party, Subject{NIN: m.National})
+		if err != nil {
+			return err
+		}
+		person = f.Person
+	}
+	return g.remind(ctx, tx, m.Party, person, quarantineTask, quarantineText)
 }
 
 // effect settles in one transaction.
@@ -279,6 +304,7 @@ func (g *Gateway) take(ctx context.Context, tx Tx, id MessageID, t Translator) (
 	if err != nil {
 		return Message{}, err
 	}
+	m.Named = m.Receivers
 	m.ID, m.Party, m.Document, m.Digest = kept.ID, kept.Party, kept.Document, kept.Digest
 	m.At, m.State, m.Actor, m.Receivers = kept.At, kept.State, kept.Actor, kept.Receivers
 	return m, nil
@@ -297,6 +323,7 @@ type arrival struct {
 	drafts   []*written
 	records  []Record // as they will be, for the decision; parallel to drafts and Resources
 	verdicts []Verdict
+	first    *Record // the Patient, when it had to be stored before what names it
 }
 
 // deliver maps, decides, stores under the sender's custody, lays into mailboxes and answers, all in
@@ -322,6 +349,9 @@ func (g *Gateway) deliver(ctx context.Context, tx Tx, m Message, t Translator) e
 		return err
 	}
 	if err := g.mapped(ctx, w, t); err != nil {
+		return err
+	}
+	if err := g.stated(ctx, tx, dir, w); err != nil {
 		return err
 	}
 	if w.reason != NoReason {

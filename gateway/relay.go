@@ -180,7 +180,7 @@ func (g *Gateway) relay(ctx context.Context, tx Tx, o Order, t Translator, withi
 	if subject, _ := res.Subject(); o.Notice {
 		p = p.telling(o.Party, o.Communication, subject)
 	}
-	s := sending{gateway: g, order: o, own: own, permit: p, communication: order}
+	s := sending{gateway: g, order: o, kind: kindOf(res.Root()), own: own, permit: p, communication: order}
 	if err := s.collect(ctx, tx, res); err != nil {
 		return err
 	}
@@ -210,6 +210,7 @@ func (g *Gateway) relayPermit(ctx context.Context, v View, dir Directory, to Par
 type sending struct {
 	gateway       *Gateway
 	order         Order
+	kind          string // kodeverk 8279
 	own           Permit // reads the sender's records
 	permit        Permit // the receiver's
 	communication Record
@@ -339,12 +340,18 @@ func (g *Gateway) lay(ctx context.Context, tx Tx, s sending, owner asked, to Par
 	if err := tx.Advance(ctx, o, time.Time{}, ""); err != nil {
 		return err
 	}
+	if err := g.stepOut(ctx, tx, s, m, to); err != nil {
+		return err
+	}
 	if s.missing != 0 {
 		if err := g.setCommunication(ctx, tx, owner, s.own, o, "in-progress", withheldText("Delvis sendt", s.missing, t)); err != nil {
 			return err
 		}
 	}
-	return g.relayed(ctx, tx, s, owner, Released, "")
+	if err := g.relayed(ctx, tx, s, owner, Released, ""); err != nil {
+		return err
+	}
+	return g.joinEarly(ctx, tx, m, o.Receiver.HERID, t)
 }
 
 // hold ends an order of which nothing leaves, with the reason to its sender.
@@ -361,6 +368,16 @@ func (g *Gateway) hold(ctx context.Context, tx Tx, s sending, owner asked) error
 	}
 	if s.permit.Scope().Manual {
 		if err := g.remind(ctx, tx, s.order.Party, s.order.Person, messageByHand, byHandText); err != nil {
+			return err
+		}
+	}
+	if o := s.order; state == Held && !o.Notice && s.kind == "DIALOG_SVAR" {
+		dir, err := tx.Directory(ctx)
+		if err != nil {
+			return err
+		}
+		u := unanswered{from: o.Sender, to: o.Receiver, person: o.Person, conversation: o.Conversation, parent: o.Parent}
+		if err := g.tellUnanswered(ctx, tx, dir, u); err != nil {
 			return err
 		}
 	}

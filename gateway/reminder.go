@@ -84,7 +84,7 @@ func (g *Gateway) schedule(ctx context.Context, tx Tx, c StoredConsent, grants [
 			why = withdrawnEndText
 		}
 		for _, task := range r.Tasks {
-			if err := g.cancelTask(ctx, tx, task, why); err != nil {
+			if err := g.endTask(ctx, tx, task, "cancelled", why); err != nil {
 				return err
 			}
 		}
@@ -106,44 +106,6 @@ func (g *Gateway) schedule(ctx context.Context, tx Tx, c StoredConsent, grants [
 		}
 	}
 	return nil
-}
-
-// cancelTask ends a Task that nobody has ended: what it was about is no longer so.
-func (g *Gateway) cancelTask(ctx context.Context, tx Tx, t OwnedTask, why string) error {
-	dir, err := tx.Directory(ctx)
-	if err != nil {
-		return err
-	}
-	party, ok := dir.Party(t.Party)
-	if !ok {
-		return nil
-	}
-	owner := asked{Actor: Actor{Kind: Machine, Party: party.ID, Purpose: Administer}, party: party}
-	custody := g.custody(owner, Update)
-	current, err := tx.Lock(ctx, custody, fhir.Reference{Type: "Task", ID: t.Task})
-	if err != nil {
-		return ignoreAbsent(err)
-	}
-	if current.Deleted {
-		return nil
-	}
-	res, err := ParseAuthored(current.Body)
-	if err != nil {
-		return Failed("gateway.reminder", Internal, err)
-	}
-	root := res.Root()
-	switch root.Get("status").Text() {
-	case "completed", "cancelled", "rejected", "failed", "entered-in-error":
-		return nil
-	}
-	e := res.Edit()
-	e.Set(root, "status", []byte(`"cancelled"`))
-	e.Set(root, "statusReason", append(appendJSON([]byte(`{"text":`), why), '}'))
-	body, err := e.Bytes()
-	if err != nil {
-		return Failed("gateway.reminder", Internal, err)
-	}
-	return g.revise(ctx, tx, owner, custody, current, body)
 }
 
 // reminderTries is how often a reminder is tried before it is left for people to find in the log.

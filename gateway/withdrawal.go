@@ -67,12 +67,12 @@ const (
 	narrowedText  = "Et samtykke som dere har mottatt opplysninger etter, er innsnevret. Se hva det fortsatt omfatter før dere bygger på det. Det dere alt har hentet i melding, hører til deres journal (hpl. §§ 39–40)."
 )
 
-// isNotice tells of the Communication by which a withdrawal is told: its words are ours, and tell no more than
+// isNotice tells of the Communication by which a withdrawal is told, or that a question cannot be answered: its words are ours, and tell no more than
 // that somebody has received something, whatever messages of its type are otherwise about.
 func isNotice(res *fhir.Resource) bool {
 	root := res.Root()
 	payload := root.Get("payload").Items()
-	if res.Type() != "Communication" || len(payload) != 1 || len(payload[0].Members()) != 1 || root.Get("topic", "coding") != nil {
+	if res.Type() != "Communication" || len(payload) != 1 || len(payload[0].Members()) != 1 {
 		return false
 	}
 	for _, m := range root.Members() {
@@ -81,7 +81,10 @@ func isNotice(res *fhir.Resource) bool {
 		}
 	}
 	text := payload[0].Get("contentString").Text()
-	return root.Get("topic", "text").Text() == noticeTopic && (text == withdrawnText || text == narrowedText)
+	if string(root.Get("topic").Raw()) == unansweredTopic {
+		return text == unansweredText
+	}
+	return root.Get("topic", "coding") == nil && root.Get("topic", "text").Text() == noticeTopic && (text == withdrawnText || text == narrowedText)
 }
 
 const noticeTopic = "Samtykke"
@@ -173,8 +176,26 @@ func (g *Gateway) notifyWithdrawal(ctx context.Context, tx Tx, dir Directory, w 
 // postWithdrawal orders the dialogmelding: a Communication of the sender's, about its own Patient.
 func (g *Gateway) postWithdrawal(ctx context.Context, tx Tx, dir Directory, w *Withdrawal, to Party, mail Post, text string) (fhir.ID, error) {
 	from, known := dir.Party(mail.Party)
-	patient, err := tx.PatientFor(ctx, mail.Party, w.Person)
-	if err != nil || !known || patient.ID == "" {
+	if !known {
+		return "", nil
+	}
+	return g.postNotice(ctx, tx, posting{from: from, to: to, mail: mail, person: w.Person, kind: "DIALOG_HELSEFAGLIG", topic: `{"text":"` + noticeTopic + `"}`, text: text})
+}
+
+// posting is a dialogmelding of words of ours.
+type posting struct {
+	from, to             Party
+	mail                 Post
+	person               PersonID
+	kind                 string // kodeverk 8279
+	topic, text          string // Communication.topic as JSON
+	conversation, parent string
+}
+
+// postNotice orders one: a Communication of the sender's, about its own Patient; "" when it has none.
+func (g *Gateway) postNotice(ctx context.Context, tx Tx, n posting) (fhir.ID, error) {
+	patient, err := tx.PatientFor(ctx, n.from.ID, n.person)
+	if err != nil || patient.ID == "" {
 		return "", err
 	}
 	id, err := newID(g.Random)
@@ -185,21 +206,22 @@ func (g *Gateway) postWithdrawal(ctx context.Context, tx Tx, dir Directory, w *W
 	if err != nil {
 		return "", err
 	}
-	body := []byte(`{"resourceType":"Communication","status":"in-progress","category":[{"coding":[{"system":"` + messageTypeSystem + `","code":"DIALOG_HELSEFAGLIG"}]}],"subject":{"reference":`)
+	body := []byte(`{"resourceType":"Communication","status":"in-progress","category":[{"coding":[{"system":"` + messageTypeSystem + `","code":"` + n.kind + `"}]}],"subject":{"reference":`)
 	body = append(appendJSON(body, fhir.Reference{Type: "Patient", ID: patient.ID}.String()), `},"recipient":[{"reference":`...)
-	body = append(appendJSON(body, to.Organization.String()), `}],"topic":{"text":"`+noticeTopic+`"},"payload":[{"contentString":`...)
-	body = append(appendJSON(body, text), `}]}`...)
-	owner := asked{Actor: Actor{Kind: Machine, Party: from.ID, Purpose: Administer}, party: from}
+	body = append(appendJSON(body, n.to.Organization.String()), `}],"topic":`+n.topic+`,"payload":[{"contentString":`...)
+	body = append(appendJSON(body, n.text), `}]}`...)
+	owner := asked{Actor: Actor{Kind: Machine, Party: n.from.ID, Purpose: Administer}, party: n.from}
 	order, err := g.authored(ctx, owner, body, fhir.ID(id), Samarbeid)
 	if err != nil {
 		return "", err
 	}
-	if err := g.store(ctx, tx, owner, order, w.Person); err != nil {
+	if err := g.store(ctx, tx, owner, order, n.person); err != nil {
 		return "", err
 	}
 	return fhir.ID(id), tx.Enqueue(ctx, Order{
-		Communication: order.draft.Reference, Party: from.ID, Sender: Addressee{HERID: mail.Sender}, Receiver: Addressee{HERID: mail.Receiver},
-		ReceiverParty: to.ID, Person: w.Person, MsgID: MsgID(msgID), State: Queued, Actor: owner.Actor, Notice: true,
+		Communication: order.draft.Reference, Party: n.from.ID, Sender: Addressee{HERID: n.mail.Sender}, Receiver: Addressee{HERID: n.mail.Receiver},
+		ReceiverParty: n.to.ID, Person: n.person, MsgID: MsgID(msgID), State: Queued, Actor: owner.Actor, Notice: true,
+		Conversation: n.conversation, Parent: n.parent,
 	})
 }
 

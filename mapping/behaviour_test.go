@@ -181,9 +181,9 @@ func TestNotSupported(t *testing.T) {
 	raw := fixture(t, "log-innlagt/in.xml")
 	for name, doc := range map[string][]byte{
 		"another type":          edit(t, fixture(t, "medisinske-opplysninger/in.xml"), "MEDISINSKE_OPPLYSNINGER", "INNLEGGELSESRAPPORT"),
-		"PLO 1.5":               edit(t, raw, "Pasientlogistikk/2012-04-01", "Pasientlogistikk/2009-06-30"),
-		"another logistics":     edit(t, raw, "MeldingInnlagtPasient", "MeldingOmUtskrevetPasient"),
-		"what is only sent":     edit(t, fixture(t, "write/helseopplysninger.xml")),
+		"PLO of another year":   edit(t, raw, "Pasientlogistikk/2012-04-01", "Pasientlogistikk/2008-02-20"),
+		"another logistics":     edit(t, raw, "MeldingInnlagtPasient", "TilbakemeldingUtskrivningsklarPasient"),
+		"a type of no standard": edit(t, raw, `V="LOG_INNLAGT"`, `V="LOG_TILBAKEMELDING"`),
 		"dialogue of the wrong": edit(t, fixture(t, "dialog-1.0-foresporsel/in.xml"), "dialog/2006-10-11", "dialog/2030-01-01"),
 	} {
 		var e *Error

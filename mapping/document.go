@@ -158,7 +158,11 @@ func (r *reader) original(raw []byte) {
 			}
 		}
 	}
-	i := r.addSection(Section{Path: "/MsgHead", Name: "Hele meldingen", Labels: labels, ByContent: content, Whole: true}, "")
+	path := "/MsgHead"
+	if r.root.parent == nil {
+		path = r.root.path()
+	}
+	i := r.addSection(Section{Path: path, Name: "Hele meldingen", Labels: labels, ByContent: content, Whole: true}, "")
 	h := r.in.Head
 	d := r.build("original", "DocumentReference", i)
 	d.filled = true

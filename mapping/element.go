@@ -20,7 +20,7 @@ type elem struct {
 	more     *extra
 	places   *places // of the whole tree
 	done     bool    // the report has a line for the text
-	form     form    // of an element that plo.table names as a value
+	form     form    // of an element that the tables names as a value
 	kind     string  // its KIND, for a party
 	section  int     // that it was mapped under, 0 for that of its parent
 	place    string  // path, once somebody has asked

@@ -35,9 +35,10 @@ type source struct {
 	typ   string
 	index int // in Outgoing.Resources; -1 for what this package adds
 	used  bool
+	place string // that it tells of itself and the message has; "" for where its kind goes
 }
 
-// emitter walks plo.table the other way: from resources to elements.
+// emitter walks the tables the other way: from resources to elements.
 type emitter struct {
 	t         *table
 	sent      string
@@ -46,10 +47,17 @@ type emitter struct {
 	findings  []Finding
 	single    bool     // one resource per container: each note is approved on its own
 	missing   []string // required elements without a value
+	homes     []home   // of the root
+	here      string   // place of the element whose children are being written
+	log       bool     // LOG_: no free text
+	event     string   // LOG_: the element that the kind names
+	own       *Head    // of a root without MsgHead
+	attached  []Attachment
 }
 
 // classOut returns the children of an element of the class, in the table's order.
 func (x *emitter) classOut(c *class, base *node) []*out {
+	x.settle(c, base) // what the class says of itself is no value to be written
 	var kids []*out
 	for _, f := range c.fields {
 		got := x.fieldOut(f, base)
@@ -62,13 +70,17 @@ func (x *emitter) classOut(c *class, base *node) []*out {
 			}
 		}
 	}
-	x.settle(c, base)
 	return kids
 }
 
 // settle marks the constants of a class as carried, where the resource says the same.
 func (x *emitter) settle(c *class, base *node) {
-	for _, k := range append(slices.Clone(c.consts), c.defaults...) {
+	x.constantsOut(c.consts, base)
+	x.constantsOut(c.defaults, base)
+}
+
+func (x *emitter) constantsOut(constants []constant, base *node) {
+	for _, k := range constants {
 		want := k.json
 		if want == "$sent" {
 			want = string(quote(nil, x.sent))
@@ -91,8 +103,10 @@ func (n *node) markAll() {
 func (x *emitter) fieldOut(f *field, base *node) []*out {
 	name := x.name(f.prefix, f.name)
 	switch {
-	case f.kind == "KEEP":
+	case f.kind == "KEEP" || x.log && (f.kind == "NOTE" || f.kind == "RICH" || f.name != x.event && x.t.isEvent(f.name)):
 		return nil
+	case f.class != nil && f.class.single && len(f.targets) == 0:
+		return x.wholeOut(f)
 	case f.class == nil:
 		return x.leafOut(f, base)
 	case f.class.resource != "":
@@ -100,57 +114,157 @@ func (x *emitter) fieldOut(f *field, base *node) []*out {
 	case len(f.targets) > 0:
 		return x.itemsOut(f, base)
 	}
-	if !f.many || f.section.mode != "one" {
-		if kids := x.classOut(f.class, base); len(kids) > 0 {
-			return []*out{{name: name, kids: kids}}
+	at := x.here + "/" + f.name
+	if !f.many {
+		if !base.fits(f.class.when, x.t) {
+			return nil // another class writes it
 		}
+		return x.inside(name, at, f.class, base)
+	}
+	return append(x.unplaced(name, at, f, base), x.placed(name, at, f, base)...)
+}
+
+// inside writes one element at a place; none when nothing is in it.
+func (x *emitter) inside(name, at string, c *class, base *node) []*out {
+	outer := x.here
+	x.here = at
+	kids := x.classOut(c, base)
+	if x.here = outer; len(kids) == 0 {
 		return nil
 	}
+	return []*out{{name: name, kids: kids}}
+}
+
+// placed writes the elements of a name that resources say they came from, in their order.
+func (x *emitter) placed(name, at string, f *field, base *node) []*out {
 	var all []*out
-	outer := x.single
-	x.single = true
-	for {
-		kids := x.classOut(f.class, base)
-		if len(kids) == 0 {
-			break
-		}
-		all = append(all, &out{name: name, kids: kids})
+	for _, n := range x.indexes(at) {
+		all = append(all, x.inside(name, at+"["+strconv.Itoa(n)+"]", f.class, base)...)
 	}
-	x.single = outer
 	return all
 }
 
-// resourcesOut writes the resources that belong to a class.
+// unplaced writes what says nothing of the kind: in one element, or each alone where a section is one.
+func (x *emitter) unplaced(name, at string, f *field, base *node) []*out {
+	if !base.fits(f.class.when, x.t) {
+		return nil
+	}
+	outer := x.single
+	defer func() { x.single = outer }()
+	each := f.section.mode == "one"
+	x.single = outer || each
+	var all []*out
+	for {
+		one := x.inside(name, at, f.class, base)
+		if all = append(all, one...); len(one) == 0 || !each {
+			return all
+		}
+	}
+}
+
+// indexes are the [n] that resources give for the elements at a place.
+func (x *emitter) indexes(at string) []int {
+	var all []int
+	for _, s := range x.resources {
+		rest, ok := strings.CutPrefix(s.place, at+"[")
+		if !ok || s.used {
+			continue
+		}
+		number, _, _ := strings.Cut(rest, "]")
+		if n, err := strconv.Atoi(number); err == nil && !slices.Contains(all, n) {
+			all = append(all, n)
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+// resourcesOut writes the resources that belong at a place: those that say so, and those of a kind that goes there.
 func (x *emitter) resourcesOut(f *field) []*out {
-	name := x.name(f.prefix, f.name)
+	name, at := x.name(f.prefix, f.name), x.here+"/"+f.name
+	if f.class.single {
+		return x.singlesOut(f)
+	}
+	list, classes := x.candidates(f, at)
+	var all []*out
+	for i, s := range list {
+		s.used = true
+		place := at
+		if len(list) > 1 {
+			place += "[" + strconv.Itoa(i+1) + "]"
+		}
+		all = append(all, x.resourceOut(name, place, f, classes[i], s)...)
+	}
+	return all
+}
+
+func (x *emitter) candidates(f *field, at string) (list []*source, classes []*class) {
+	told := slices.ContainsFunc(x.resources, func(s *source) bool { return !s.used && strings.HasPrefix(s.place, x.here+"/") })
+	for _, s := range x.resources {
+		if s.used || s.unsendable() || s.place != "" && s.place != at || s.place == "" && (strings.Contains(at, "[") || x.single && told) {
+			continue
+		}
+		var class *class
+		for _, c := range f.classes() {
+			if c.resource == s.typ && (c.wants(s.node, x.t) || s.place != "" && class == nil) {
+				class = c
+				if c.wants(s.node, x.t) {
+					break
+				}
+			}
+		}
+		if class == nil {
+			continue
+		}
+		list, classes = append(list, s), append(classes, class)
+		if x.single && s.place == "" || !f.many {
+			break
+		}
+	}
+	return list, classes
+}
+
+// resourceOut writes one resource; one element for each item, when the class fills a part of it.
+func (x *emitter) resourceOut(name, place string, f *field, c *class, s *source) []*out {
+	bases := []*node{s.node}
+	if len(f.targets) > 0 {
+		bases = s.node.find(f.targets[0].path)
+	}
+	x.constantsOut(c.top, s.node)
+	for _, ext := range s.node.get("extension").items() {
+		if ext.get("url").string() == placeExtension {
+			ext.markAll()
+		}
+	}
+	var all []*out
+	for _, base := range bases {
+		outer, single := x.here, x.single
+		x.here, x.single = place, false
+		o := &out{name: name, kids: x.classOut(c, base)}
+		x.here, x.single = outer, single
+		if len(c.text) > 0 {
+			for _, v := range base.find(c.text) {
+				o.text = v.take()
+			}
+		}
+		if len(o.kids) > 0 || o.text != "" {
+			all = append(all, o)
+		}
+	}
+	return all
+}
+
+// singlesOut writes the items of the one resource of its type that a message makes.
+func (x *emitter) singlesOut(f *field) []*out {
 	var all []*out
 	for _, s := range x.resources {
 		if s.typ != f.class.resource || s.unsendable() {
 			continue
 		}
-		if f.class.single {
-			if items := x.itemsOut(f, s.node); len(items) > 0 {
-				s.used = true
-				x.settleTop(s)
-				all = append(all, items...)
-			}
-			continue
-		}
-		if s.used || !s.node.fits(f.class.when, x.t) || len(f.class.skip) > 0 && s.node.fits(f.class.skip, x.t) {
-			continue
-		}
-		s.used = true
-		o := &out{name: name, kids: x.classOut(f.class, s.node)}
-		if len(f.class.text) > 0 {
-			for _, v := range s.node.find(f.class.text) {
-				o.text = v.take()
-			}
-		}
-		if len(o.kids) == 0 && o.text == "" {
-			continue
-		}
-		if all = append(all, o); x.single {
-			break
+		if items := x.itemsOut(f, s.node); len(items) > 0 {
+			s.used = true
+			x.settleTop(s)
+			all = append(all, items...)
 		}
 	}
 	return all
@@ -172,6 +286,9 @@ func (x *emitter) itemsOut(f *field, base *node) []*out {
 		if kids := x.classOut(f.class, item); len(kids) > 0 {
 			item.handled = true
 			all = append(all, &out{name: x.name(f.prefix, f.name), kids: kids})
+			if !f.many {
+				break
+			}
 		}
 	}
 	return all
@@ -207,6 +324,9 @@ func (n *node) fits(conditions []condition, t *table) bool {
 // leafOut writes an element without a class, by its kind.
 func (x *emitter) leafOut(f *field, base *node) []*out {
 	name := x.name(f.prefix, f.name)
+	if all, own := x.ownOut(name, f, base); own {
+		return all
+	}
 	if f.kind == "CONTACT" {
 		return x.contactOut(name, base)
 	}
@@ -217,8 +337,14 @@ func (x *emitter) leafOut(f *field, base *node) []*out {
 	for _, v := range x.values(f, base) {
 		var o *out
 		switch f.kind {
-		case "CS", "CV", "CODE":
+		case "CS", "CV", "CODE", "ANY":
 			o = x.codedOut(name, f, v)
+		case "PLACE":
+			if !x.log || !reveals(v.string()) {
+				o = &out{name: name, text: v.take()}
+			} else {
+				x.findings = append(x.findings, Finding{Path: f.name, Outcome: Reveals, Target: "NotSent"})
+			}
 		case "PQ":
 			o = &out{name: name, attrs: []string{"V", v.get("value").take(), "U", v.get("unit").take()}}
 		case "TS":
@@ -278,182 +404,6 @@ func (x *emitter) values(f *field, base *node) []*node {
 	return nil
 }
 
-// codedOut writes V, S, DN, OT. A code of a list that the element does not take, or of a system without an OID, is not
-// written as a code.
-func (x *emitter) codedOut(name string, f *field, v *node) *out {
-	codings := v.get("coding").items()
-	if f.kind == "CODE" {
-		codings = []*node{v}
-	}
-	for _, c := range codings {
-		oid := x.t.oid(c.get("system").string())
-		list := strings.TrimPrefix(oid, volven)
-		if oid == "" && c.get("code") != nil || len(f.lists) > 0 && oid != "" && !slices.Contains(f.lists, list) {
-			continue
-		}
-		c.get("system").take()
-		o := &out{name: name, attrs: []string{"V", c.get("code").take(), "S", oid, "DN", c.get("display").take()}}
-		if f.kind == "CS" {
-			o.attrs = []string{"V", o.attrs[1], "DN", o.attrs[5]}
-		}
-		if text := v.get("text"); f.kind == "CV" && text != nil && !text.handled {
-			o.attrs = append(o.attrs, "OT", text.take())
-		}
-		c.handled, v.handled = true, true
-		return o
-	}
-	if text := v.get("text"); f.kind == "CV" && text != nil && !text.handled {
-		v.handled = true
-		return &out{name: name, attrs: []string{"OT", text.take()}}
-	}
-	return nil
-}
-
-// mappedBack writes the code that a mapped FHIR code stands for, when the message's own code is not there.
-func (x *emitter) mappedBack(name string, f *field, base *node) []*out {
-	for _, g := range f.targets[1:] {
-		for _, v := range base.find(g.path) {
-			for _, pair := range x.t.maps[g.through] {
-				if pair[1] == v.string() && len(f.lists) == 1 {
-					v.take()
-					attrs := []string{"V", pair[0], "S", volven + f.lists[0], "DN", x.t.codes[f.lists[0]][pair[0]]}
-					if f.kind == "CS" {
-						attrs = []string{"V", pair[0], "DN", attrs[5]}
-					}
-					return []*out{{name: name, attrs: attrs}}
-				}
-			}
-		}
-	}
-	return nil
-}
-
-// settleTargets marks the further targets of a field as carried where they follow from what was written.
-func (x *emitter) settleTargets(f *field, base *node, written []*out) {
-	if len(written) == 0 {
-		return
-	}
-	for _, g := range f.targets {
-		for _, v := range base.find(g.path) {
-			switch {
-			case g.literal != nil && string(v.bytes()) == string(g.literal.bytes()):
-				v.markAll()
-			case g.through != "":
-				for _, pair := range x.t.maps[g.through] {
-					if pair[0] == written[0].attrs[1] && pair[1] == v.string() {
-						v.take()
-					}
-				}
-			}
-		}
-	}
-}
-
-// partyOut writes a logical reference as fk1:HealthcareProfessional, Organisation or Person. The schema wants an
-// identifier for the first two.
-func (x *emitter) partyOut(name string, f *field, ref, base *node) *out {
-	o := &out{name: name}
-	typ := identifierType(ref.dig("identifier", "system").string())
-	if f.kind != "PERSON" && typ == "" {
-		return nil
-	}
-	display := ref.get("display").take()
-	ref.get("type").take()
-	o.handledRole(x, f, base)
-	if f.kind == "ORG" {
-		o.add("fk1:OrganisationName", orDash(display))
-	} else {
-		given, family := splitName(display)
-		o.add("fk1:FamilyName", family)
-		o.add("fk1:GivenName", given)
-	}
-	if typ != "" && f.kind != "PERSON" {
-		ref.dig("identifier", "system").take()
-		list := "8116"
-		if f.kind == "ORG" {
-			list = "9051"
-		}
-		o.kids = append(o.kids, &out{name: "fk1:Ident", kids: []*out{
-			{name: "fk1:Id", text: ref.dig("identifier", "value").take()},
-			{name: "fk1:TypeId", attrs: []string{"V", typ, "S", volven + list, "DN",
-				map[string]string{"HPR": "HPR-nummer", "HER": "HER-id", "ENH": "Organisasjonsnummeret i Enhetsregister"}[typ]}}}})
-	}
-	for _, point := range ref.find(steps("extension{telecom}.valueContactPoint")) {
-		o.telecom(point)
-	}
-	ref.handled = true
-	return o
-}
-
-func (o *out) handledRole(x *emitter, f *field, base *node) {
-	if len(f.targets) < 2 {
-		return
-	}
-	for _, role := range base.find(f.targets[1].path) {
-		if r := x.codedOut("fk1:RoleToPatient", &field{kind: "CV", lists: []string{"9034"}}, role); r != nil {
-			o.kids = append(o.kids, r)
-			return
-		}
-	}
-}
-
-func (o *out) add(name, text string) {
-	if text != "" {
-		o.kids = append(o.kids, &out{name: name, text: text})
-	}
-}
-
-func (o *out) telecom(point *node) {
-	uri, typ := telecomURI(point)
-	if uri == "" {
-		return
-	}
-	point.markAll()
-	t := &out{name: "fk1:TeleCom"}
-	if typ != "" {
-		t.kids = append(t.kids, &out{name: "fk1:TypeTelecom", attrs: []string{"V", typ}})
-	}
-	t.kids = append(t.kids, &out{name: "fk1:TeleAddress", attrs: []string{"V", uri}})
-	o.kids = append(o.kids, t)
-}
-
-// contactOut writes Patient.contact as a fk1:Person.
-func (x *emitter) contactOut(name string, contact *node) []*out {
-	o := &out{name: name}
-	o.add("fk1:FamilyName", contact.dig("name", "family").take())
-	given := contact.dig("name", "given").items()
-	if len(given) > 1 {
-		o.add("fk1:MiddleName", given[1].take())
-	}
-	if len(given) > 0 {
-		o.add("fk1:GivenName", given[0].take())
-	}
-	if v := contact.dig("name", "text"); len(o.kids) == 0 && v != nil {
-		o.add("fk1:FamilyName", v.take())
-	}
-	if code, text := sexCode(contact.get("gender").string()); code != "" {
-		contact.get("gender").take()
-		o.kids = append(o.kids, &out{name: "fk1:Sex", attrs: []string{"V", code, "DN", text}})
-	}
-	if a := contact.get("address"); a != nil {
-		address := &out{name: "fk1:Address"}
-		if line := a.get("line").first(); line != nil {
-			address.add("fk1:StreetAdr", line.take())
-		}
-		address.add("fk1:PostalCode", a.get("postalCode").take())
-		if address.add("fk1:City", a.get("city").take()); len(address.kids) > 0 {
-			o.kids = append(o.kids, address)
-		}
-	}
-	for _, point := range contact.get("telecom").items() {
-		o.telecom(point)
-	}
-	if len(o.kids) == 0 {
-		return nil
-	}
-	return []*out{o}
-}
-
 // planNotes gives the words around a plan (title, description, period, notes), which PLO has no element for, to the
 // receiver as a note under the heading "Planer for videre oppfølging".
 func (x *emitter) planNotes() {
@@ -463,7 +413,7 @@ func (x *emitter) planNotes() {
 		}
 		var lines []string
 		for _, name := range []string{"title", "description"} {
-			if v := s.node.get(name); v != nil {
+			if v := s.node.get(name); v != nil && !v.handled {
 				lines = append(lines, v.take())
 			}
 		}

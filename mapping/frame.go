@@ -31,13 +31,17 @@ func (f form) takes(a *attr) bool {
 	return f&formCoded != 0 && (a.name == "S" || a.name == "DN" || a.name == "OT")
 }
 
-// formOf gives the form of an element that plo.table names.
+// formOf gives the form of an element that the tables names.
 func formOf(f *field) form {
 	switch f.kind {
-	case "CS", "CV", "CODE":
+	case "CS", "CV", "CODE", "ANY":
+		return formCoded
+	case "MAPPED", "KEPT":
 		return formCoded
 	case "PQ":
 		return formAmount
+	case "DAYV", "TELECOM":
+		return formValue
 	case "TS":
 		return formValue
 	case "HCP", "ORG", "PERSON", "CONTACT":
@@ -80,7 +84,7 @@ var shapes = map[string]shape{
 	"TeleCom": container("TypeTelecom TeleAddress"), "TypeTelecom": codedShape, "TeleAddress": {form: formValue},
 }
 
-// partyShapes are the roots of what plo.table calls HCP, ORG, PERSON and CONTACT.
+// partyShapes are the roots of what the tables calls HCP, ORG, PERSON and CONTACT.
 var partyShapes = map[string]shape{
 	"HCP":     shapes["HealthcareProfessional"],
 	"ORG":     container("TypeOrganisation OrganisationName Ident Address TeleCom Organisation"),
@@ -94,12 +98,12 @@ func repeats(name string) bool {
 }
 
 var (
-	migForm  = regexp.MustCompile(`^v?1\.2( [0-9]{4}-[0-9]{2}-[0-9]{2})?$`)
+	migForm  = regexp.MustCompile(`^v?[12]\.[0-9]( [0-9]{4}-[0-9]{2}-[0-9]{2})?$`)
 	codeWord = regexp.MustCompile(`^[\p{L}0-9_.:+-]{1,32}$`)
 	logCode  = regexp.MustCompile(`^[\p{L}0-9.+-]{1,12}$`)
 	uuidForm = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
 	xsdHint  = regexp.MustCompile(`^[A-Za-z0-9_./:-]+\.xsd$`)
-	standard = regexp.MustCompile(`^http://www\.(kith\.no/xmlstds|w3\.org)(/[A-Za-z0-9_.#-]+)*$`)
+	standard = regexp.MustCompile(`^http://(www\.(kith\.no/xmlstds|w3\.org)|ehelse\.no/xmlstds)(/[A-Za-z0-9_.#-]+)*$`)
 	langForm = regexp.MustCompile(`^[a-z]{2}(-[A-Z]{2})?$`)
 )
 

@@ -19,6 +19,9 @@ func ReadHead(raw []byte) (*Head, error) {
 }
 
 func readHead(root *elem) (*Head, error) {
+	if m := theTable().own(root); m != nil {
+		return readOwnHead(root, m)
+	}
 	if root.ns != nsHead || root.name != "MsgHead" {
 		return nil, fault(NotSupported, "/"+root.name, "not a MsgHead 1.2")
 	}
@@ -36,6 +39,7 @@ func readHead(root *elem) (*Head, error) {
 		Status:            StatusNew,
 		AckWanted:         strings.TrimSpace(info.kid("Ack").attr("V")),
 		Processing:        strings.TrimSpace(info.kid("ProcessingStatus").attr("V")),
+		Consent:           theTable().consent(root, root.name),
 	}
 	for _, other := range info.kidsNamed("OtherReceiver") {
 		if org := other.kid("Organisation"); org != nil {
@@ -51,7 +55,8 @@ func readHead(root *elem) (*Head, error) {
 	if m, ok := parseMoment(h.GeneratedValue); ok && m.layout == time.RFC3339 {
 		h.Generated = m.at
 	}
-	return h, h.complete()
+	const at = infoPath + "/"
+	return h, h.complete(at+"MsgId", at+"Type/@V", at+"GenDate", at+"Sender/Organisation", at+"Receiver/Organisation")
 }
 
 // readPayload finds namespace, version and Forsendelsesstatus of the first payload.
@@ -62,31 +67,27 @@ func (h *Head) readPayload(root *elem) {
 	}
 	payload := contents[0]
 	h.Namespace = payload.ns
-	for _, m := range theTable().messages {
-		if m.rootNS == payload.ns && m.root == payload.name {
+	for i := range theTable().messages {
+		if m := &theTable().messages[i]; m.payload(payload) != nil && (m.root == payload.name || m.kind == h.Kind) {
 			h.Version = m.version
 		}
 	}
-	switch s := Status(strings.TrimSpace(payload.at("InformasjonOmForsendelsen", "Forsendelsesstatus").attr("V"))); s {
-	case StatusChange, StatusSupplement, StatusCancel, StatusHistory:
-		h.Status = s
-	}
+	h.Status = statusOf(payload.at("InformasjonOmForsendelsen", "Forsendelsesstatus"))
 }
 
-// complete names the first thing without which the message can be neither kept apart nor answered.
-func (h *Head) complete() error {
-	const info = "/MsgHead/MsgInfo/"
+// complete names the first thing without which the message can be neither kept apart nor answered, by where it stands.
+func (h *Head) complete(msgID, kind, generated, sender, receiver string) error {
 	switch {
 	case h.MsgID == "":
-		return fault(Malformed, info+"MsgId", "missing")
+		return fault(Malformed, msgID, "missing")
 	case h.Kind == "":
-		return fault(Malformed, info+"Type/@V", "missing")
+		return fault(Malformed, kind, "missing")
 	case h.Generated.IsZero():
-		return fault(Malformed, info+"GenDate", "missing or not a date and time")
+		return fault(Malformed, generated, "missing or not a date and time")
 	case h.Sender.Addressed() == "":
-		return fault(Malformed, info+"Sender/Organisation", "no HER-id")
+		return fault(Malformed, sender, "no HER-id")
 	case h.Receiver.Addressed() == "":
-		return fault(Malformed, info+"Receiver/Organisation", "no HER-id")
+		return fault(Malformed, receiver, "no HER-id")
 	}
 	return nil
 }

@@ -287,14 +287,20 @@ func (r *reader) contact(e *elem, cur *building, base *node) {
 	if len(given) > 0 {
 		name.set("given", array(given...))
 	}
+	put := func(at string, v *node) { // R4: one of Patient.contact, a list of RelatedPerson
+		if cur.typ == "RelatedPerson" {
+			v = array(v)
+		}
+		base.set(at, v)
+	}
 	if len(name.names) > 0 {
-		base.set("name", name)
+		put("name", name)
 	}
 	if list := r.telecoms(e.kidsNamed("TeleCom"), cur); len(list) > 0 {
 		base.set("telecom", array(list...))
 	}
 	if a := r.address(e.kid("Address"), cur); a != nil {
-		base.set("address", a)
+		put("address", a)
 	}
 	if g := gender(strings.TrimSpace(e.kid("Sex").attr("V"))); g != "" {
 		base.set("gender", str(g))

@@ -7,12 +7,22 @@ import (
 
 // leaf maps one element without a class, by its kind.
 func (r *reader) leaf(e *elem, f *field, cur *building, base *node, sec int) {
+	if r.ownLeaf(e, f, cur, base, sec) {
+		return
+	}
 	if len(f.targets) == 0 && f.kind != "CONTACT" {
 		if r.log && f.kind == "NOTE" {
 			r.drop(e, "Fritekst")
 			return
 		}
-		r.keep(e, sec)
+		if e.form == formParty {
+			r.keep(e, sec)
+			return
+		}
+		for _, child := range e.kids {
+			r.unknown(child, sec)
+		}
+		r.leafReport(e, nil, Kept, "", "")
 		return
 	}
 	if f.kind != "RICH" && e.form != formParty {
@@ -27,14 +37,14 @@ func (r *reader) leaf(e *elem, f *field, cur *building, base *node, sec int) {
 		r.typedText(e, f, cur, base)
 	case "TS":
 		m, ok := parseMoment(e.attr("V"))
-		if !ok {
+		if !ok || !holdsAsPeriod(base, f.targets[0].path, m) {
 			r.attribute(e, "V", Invalid, cur, "")
 			return
 		}
 		base.put(f.targets[0].path, r.str(m.text))
 		r.attribute(e, "V", Mapped, cur, f.targets[0].name)
 		r.literals(f, base)
-	case "CS", "CV", "CODE":
+	case "CS", "CV", "CODE", "ANY":
 		r.coded(e, f, cur, base, sec)
 	case "PQ":
 		r.quantity(e, f, cur, base)
@@ -88,6 +98,7 @@ func (r *reader) textLeaf(e *elem, f *field, cur *building, base *node, sec int)
 	}
 	base.put(f.targets[0].path, r.str(text))
 	r.mappedText(e, cur, f.targets[0].name)
+	r.literals(f, base)
 }
 
 // clean refuses the C1 control characters, which XML allows and a FHIR string does not.
@@ -152,6 +163,21 @@ func (r *reader) flattenKid(e, kid *elem, b *strings.Builder, cur *building, pat
 	}
 }
 
+// holdsAsPeriod refuses the second end of a period that would end before it begins (R4 per-1).
+func holdsAsPeriod(base *node, path []step, m moment) bool {
+	last := path[len(path)-1].name
+	other := map[string]string{"start": "end", "end": "start"}[last]
+	if other == "" {
+		return true
+	}
+	for _, period := range base.find(path[:len(path)-1]) {
+		if n, ok := parseMoment(period.get(other).string()); ok && (last == "end" && m.at.Before(n.at) || last == "start" && n.at.Before(m.at)) {
+			return false
+		}
+	}
+	return true
+}
+
 func (r *reader) typedText(e *elem, f *field, cur *building, base *node) {
 	var v *node
 	text := e.value()
@@ -165,7 +191,7 @@ func (r *reader) typedText(e *elem, f *field, cur *building, base *node) {
 			v = r.scalar('n', text)
 		}
 	case "DATE":
-		if m, ok := parseMoment(text); ok {
+		if m, ok := parseMoment(text); ok && holdsAsPeriod(base, f.targets[0].path, m) {
 			v = r.str(m.text)
 		}
 	case "DAY":
@@ -193,7 +219,16 @@ func (r *reader) coded(e *elem, f *field, cur *building, base *node, sec int) {
 		r.dropAttribute(e, "V")
 		code = ""
 	}
+	if r.log && slices.Contains(r.t.reveals[list], code) {
+		r.report(Finding{Path: e.path(), Outcome: Reveals, Target: "Section.Drop"})
+		r.drop(e, "Kode som røper helseopplysninger")
+		return
+	}
 	display, other := e.attr("DN"), e.attr("OT")
+	worded := f.kind == "ANY" && code == "" && other == "" && display == "" && strings.TrimSpace(e.text) != "" && clean(e.text)
+	if worded {
+		other = e.text
+	}
 	outcome := Mapped
 	if texts := r.t.codes[list]; code != "" && (texts != nil && texts[code] == "" || len(f.lists) > 0 && list != "" && !slices.Contains(f.lists, list)) {
 		outcome = UnknownCode
@@ -233,7 +268,10 @@ func (r *reader) coded(e *elem, f *field, cur *building, base *node, sec int) {
 	if len(v.names) == 0 {
 		return
 	}
-	if f.kind != "CODE" && other != "" {
+	switch {
+	case worded:
+		r.mappedText(e, cur, parts.text)
+	case f.kind != "CODE" && other != "":
 		r.attribute(e, "OT", Mapped, cur, parts.text)
 	}
 	base.put(path, v)
@@ -343,7 +381,11 @@ func (r *reader) party(e *elem, f *field, cur *building, base *node) {
 		}
 	}
 	if len(names) > 0 {
-		ref.set("display", str(strings.Join(names, " ")))
+		display := strings.Join(names, " ")
+		ref.set("display", str(display))
+		if name := nameOf(e, display); name != nil && f.kind != "ORG" {
+			ref.put(steps("extension[+]"), obj("url", extensionBase+"navn", "valueHumanName", name))
+		}
 	}
 	if ref.get("identifier") == nil && ref.get("display") == nil {
 		return

@@ -1,8 +1,8 @@
-// Package mapping turns Norwegian health messages (Hodemelding, PLO, dialogmelding, AppRec) into FHIR R4 and back.
+// Package mapping turns Norwegian health messages (Hodemelding, PLO, dialogmelding, henvisning, epikrise, AppRec) into FHIR R4 and back.
 //
 // It is pure: bytes in, values out. It has no context, database, clock, network or randomness; ids and times come in
 // as parameters, so the same input always gives the same bytes. What a message looks like (elements, order,
-// cardinality, data types, code lists, FHIR path, label) stands in one data file, plo.table, which reading, writing
+// cardinality, data types, code lists, FHIR path, label) stands in data files, codes.table and one per standard, which reading, writing
 // and checking share, since no XSD for pleie- og omsorgsmeldinger is public.
 //
 // XML is read by a parser of this package, in one pass with the guard against hostile documents: a library's tree alone
@@ -11,6 +11,7 @@
 package mapping
 
 import (
+	"strings"
 	"time"
 
 	"github.com/sluse/sluse/gateway/fhir"
@@ -31,13 +32,27 @@ const (
 	KindInformationToGP        Kind = "HELSEOPPLYSNINGER_LEGE"
 	KindAdmitted               Kind = "LOG_INNLAGT"
 	KindReadyForDischarge      Kind = "LOG_UTSKRIVNINGSKLAR"
+	KindNotReadyAfterAll       Kind = "LOG_AVMELDING"
+	KindDischarged             Kind = "LOG_UTSKREVET"
+	KindDeath                  Kind = "LOG_DOD"
+	KindLogistics              Kind = "PASIENTLOGISTIKK" // PLO 1.5: any of these, as its content says
+	KindInformationToMunicipal Kind = "HELSEOPPL_SOKNAD"
+	KindAdmissionReport        Kind = "INNLEGGELSESRAPPORT"
+	KindDischargeReport        Kind = "UTSKRIVNINGSRAPPORT"
+	KindServicesOffered        Kind = "ORIENTERING_TJENESTETILBUD"
+	KindMedicationHandling     Kind = "LEGEMIDDELHANDTERING"
+	KindRecordExtract          Kind = "EPJ-EKSTRAKT"
 	KindDischargeSummary       Kind = "EPIKRISE"
 	KindReferral               Kind = "HENVISNING"
 	KindReferralNewCondition   Kind = "HENVISNING_NYTILSTAND"
 	KindReferralOnward         Kind = "HENVISNING_VIDERE"
 	KindReferralChildPsych     Kind = "HENVISNING_BUP"
 	KindReferralRehabilitation Kind = "HENVISNING_REHAB"
+	KindReferralStatus         Kind = "DIALOG_STATUS_HENVISNING"
 )
+
+// logistics tells of the kinds that never hold health information (plo.md § 2.5).
+func (k Kind) logistics() bool { return strings.HasPrefix(string(k), "LOG_") || k == KindLogistics }
 
 // Status is what a message does to an earlier one: Forsendelsesstatus, Volven 7309.
 type Status string
@@ -129,6 +144,7 @@ type Head struct {
 	RefToConversation string
 	Signed            bool   // an XML signature is present: all or nothing
 	Status            Status // 7309 of the PLO payload; StatusNew when the payload has none
+	Consent           Consent
 	AckWanted         string // Volven 7304: J, N, F; empty when absent
 	Processing        string // Volven 8113: P, D (test message), T
 }
@@ -148,7 +164,7 @@ func (h Head) AllOrNothing() bool {
 type Section struct {
 	Path      string   // stable location: local names, [n] where siblings share a name, " | " between alternatives
 	Name      string   // Norwegian heading for reports
-	Labels    []string // informasjonskategorier from plo.table, sorted in no order of meaning
+	Labels    []string // informasjonskategorier from the table, sorted in no order of meaning
 	ByContent bool     // the codes of the resources decide; Labels then holds only what the table adds
 	Keys      []string // the resources made from it; the Patient belongs to the head alone
 	Whole     bool     // the kept original: every label of every part; not a path for Withhold

@@ -9,8 +9,8 @@ import (
 	"github.com/sluse/sluse/gateway/fhir"
 )
 
-// Read maps a message: PLO 1.6 MEDISINSKE_OPPLYSNINGER, LOG_INNLAGT and LOG_UTSKRIVNINGSKLAR, dialogmelding 1.0 and
-// 1.1. Any other type is an *Error with code NotSupported. id gives the id of the resource with a key; it is asked once
+// Read maps a message of any kind that the tables read: PLO 1.6 and 1.5, EPJ-innhold, dialogmelding 1.0 and 1.1,
+// henvisning, epikrise. Any other type is an *Error with code NotSupported. id gives the id of the resource with a key; it is asked once
 // per key, and references between the resources hold what it answers. Every leaf of the message has a line in the
 // report; what no resource holds stands in the kept original (keys "original", "original-binary").
 func Read(raw []byte, id func(key string) string) (*Incoming, error) { return read(raw, id, false) }
@@ -30,42 +30,59 @@ func read(raw []byte, id func(key string) string, all bool) (*Incoming, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &reader{t: t, in: &Incoming{Head: *head, AllOrNothing: head.AllOrNothing(), Report: make([]Finding, 0, len(raw)/40)}, ids: map[string]string{}, ask: id,
+	r := &reader{t: t, root: payload, in: &Incoming{Head: *head, AllOrNothing: head.AllOrNothing(), Report: make([]Finding, 0, len(raw)/40)}, ids: map[string]string{}, ask: id,
 		counts: map[string]count{}, groups: map[string]int{}, grouped: map[int]bool{}, elements: map[[2]string]string{}, systems: map[string]string{},
-		log: m.class == "Pasientlogistikk"}
+		log: t.logs[m.class]}
+	if m.loose {
+		payload.rename(payload.ns, m.rootNS, t.ns["po"])
+	}
 	generated, _ := parseMoment(head.GeneratedValue) // readHead has checked it
 	r.sent = generated.text
-	r.header(root)
-	r.eventFits(payload)
+	if own := payload == root; own {
+		r.ownHeader()
+	} else {
+		r.header(root)
+	}
+	r.findEvent(payload)
 	r.class(payload, m.rootClass, r.communication, r.communication.body, 0)
 	if i, ok := r.groups["join:dialog"]; ok {
 		r.communication.section = i // it holds the text of the dialogue
 	}
 	r.documents(root, payload)
-	r.sweep(root, payload, comments)
+	if payload == root {
+		r.ownSweep(root, comments)
+	} else {
+		r.sweep(root, payload, comments)
+	}
+	r.tellPlaces(m.rootClass)
 	r.original(raw)
 	r.finish()
 	return r.in, nil
 }
 
-// events are the children of Pasientlogistikk that the types name.
-var events = map[Kind]string{KindAdmitted: "MeldingInnlagtPasient", KindReadyForDischarge: "MeldingUtskrivningsklarPasient"}
-
-// eventFits reports a LOG_ message whose type names another event than it holds.
-func (r *reader) eventFits(payload *elem) {
-	if want := events[r.in.Head.Kind]; want != "" && payload.kid(want) == nil {
-		r.report(Finding{Path: infoPath + "/Type/@V", Outcome: Invalid, Target: "event"})
+// findEvent finds which event a message of logistics holds.
+func (r *reader) findEvent(payload *elem) {
+	for _, ev := range r.t.events {
+		if payload.kid(ev.element) != nil {
+			r.event = ev.element
+		}
 	}
 }
 
 // payload finds the first document whose root the table knows.
 func (t *table) payload(root *elem, h *Head, all bool) (*elem, *message, error) {
+	if m := t.own(root); m != nil && (m.reads || all) {
+		return root, m, nil
+	}
 	for _, doc := range root.kidsNamed("Document") {
 		for _, content := range doc.at("RefDoc", "Content").all() {
 			for i := range t.messages {
 				m := &t.messages[i]
-				if m.root == content.name && m.rootNS == content.ns && m.kind == h.Kind && (m.reads || all) {
-					return content, m, t.accepts(content, m)
+				if m.kind != h.Kind || !m.reads && !all {
+					continue
+				}
+				if root := m.payload(content); root != nil {
+					return root, m, t.accepts(root, m)
 				}
 			}
 		}
@@ -73,10 +90,22 @@ func (t *table) payload(root *elem, h *Head, all bool) (*elem, *message, error) 
 	return nil, nil, fault(NotSupported, "/MsgHead/MsgInfo/Type", "no mapping for this message type and version")
 }
 
-// accepts refuses logistics of the kinds that have no mapping yet, and those that hold no event: the child element
-// decides (plo.md § 2.2).
+// payload gives the root when a child of Content is of the message: itself, or Content, when its components stand there
+// alone.
+func (m *message) payload(content *elem) *elem {
+	switch {
+	case m.root == content.name && (m.rootNS == content.ns || m.loose):
+		return content
+	case m.root == content.parent.name && m.rootNS == content.parent.ns && m.rootClass.field(content) != nil:
+		return content.parent
+	}
+	return nil
+}
+
+// accepts refuses logistics of unknown kinds, those that hold no event, and those whose type names another event than
+// they hold: by its type a message is decided. A type that names none leaves it to the element.
 func (t *table) accepts(content *elem, m *message) error {
-	if m.class != "Pasientlogistikk" {
+	if !t.logs[m.class] {
 		return nil
 	}
 	events := 0
@@ -90,6 +119,11 @@ func (t *table) accepts(content *elem, m *message) error {
 	}
 	if events != 1 {
 		return fault(Malformed, content.path(), "not exactly one event")
+	}
+	for _, ev := range t.events {
+		if ev.kind == m.kind && content.kid(ev.element) == nil {
+			return fault(Malformed, infoPath+"/Type", "the type names another event than the message holds")
+		}
 	}
 	return nil
 }
@@ -109,6 +143,7 @@ type building struct {
 	filled    bool   // a leaf of the message stands in it
 	reference string // once somebody has asked
 	data      []byte // of a Binary
+	from      origin
 }
 
 // count numbers the resources of a type.
@@ -127,6 +162,9 @@ type reader struct {
 	counts        map[string]count
 	groups        map[string]int // list and join sections
 	grouped       map[int]bool   // the sections among them
+	root          *elem          // of the payload
+	box           *elem          // see origin
+	event         string         // LOG_: the element that makes the message what it is
 	sent          string         // GenDate as FHIR writes it
 	log           bool           // LOG_: no free text, no clinical reference
 	sender        *node          // logical reference to the sending unit
@@ -257,14 +295,14 @@ func (r *reader) class(e *elem, c *class, cur *building, base *node, sec int) {
 			r.unknown(k, sec)
 			continue
 		}
-		if count[f.order]++; count[f.order] == 2 && !f.many {
+		if count[f.slot]++; count[f.slot] == 2 && !f.many {
 			r.report(Finding{Path: k.path(), Outcome: Invalid, Target: "cardinality"})
 		}
 		if f.order < last {
 			r.report(Finding{Path: k.path(), Outcome: Invalid, Target: "order"})
 		}
 		last = max(last, f.order)
-		if count[f.order] > 1 && !f.many {
+		if count[f.slot] > 1 && !f.many {
 			r.unknown(k, sec) // only the first is read
 			continue
 		}
@@ -308,20 +346,40 @@ func (r *reader) field(k *elem, f *field, cur *building, base *node, sec int) {
 			r.keep(k, sec) // nobody to be about
 			return
 		}
-		next := r.resourceFor(f.class, sec)
+		c := f.choice(k)
+		next := r.resourceFor(c, sec)
+		if !c.single {
+			next.from = origin{c, r.place(k), r.box}
+		}
+		for _, top := range c.top {
+			r.constant(top, next.body)
+		}
 		at := next.body
 		if len(f.targets) > 0 {
 			at = r.object()
 			next.body.put(f.targets[0].path, at)
 		}
-		r.class(k, f.class, next, at, sec)
+		r.class(k, c, next, at, sec)
+		if next.filled && cur.from.class != nil {
+			cur.filled = true // what stands in it needs it
+		}
 	case len(f.targets) > 0:
 		at := r.object()
 		base.put(f.targets[0].path, at)
 		r.class(k, f.class, cur, at, sec)
 	default:
-		r.class(k, f.class, cur, base, sec)
+		outer := r.box
+		if f.many && f.section.mode == "one" {
+			r.box = k
+		}
+		r.class(k, f.choice(k), cur, base, sec)
+		r.box = outer
 	}
+}
+
+// place is the path of an element below the root, without its own index.
+func (r *reader) place(e *elem) string {
+	return strings.TrimPrefix(e.listPath(), r.root.path())
 }
 
 // resourceFor begins the resource of a class, or returns the single one of the message.
@@ -428,7 +486,8 @@ func (r *reader) attribute(e *elem, name string, o Outcome, cur *building, targe
 var subjects = map[string]string{
 	"AllergyIntolerance": "patient", "CarePlan": "subject", "CareTeam": "subject", "Communication": "subject",
 	"Condition": "subject", "DocumentReference": "subject", "Goal": "subject", "MedicationStatement": "subject",
-	"Observation": "subject", "ServiceRequest": "subject",
+	"Observation": "subject", "ServiceRequest": "subject", "Encounter": "subject", "EpisodeOfCare": "patient", "Flag": "subject",
+	"RelatedPerson": "patient", "Task": "for", "Appointment": "participant",
 }
 
 // finish writes the resources and ties each section's to the message by one Provenance.
@@ -439,7 +498,11 @@ func (r *reader) finish() {
 			continue
 		}
 		if at := subjects[b.typ]; at != "" && r.patient != nil {
-			b.body.set(at, r.reference(r.patient))
+			about := r.reference(r.patient)
+			if b.typ == "Appointment" {
+				about = array(obj("actor", about, "status", "needs-action"))
+			}
+			b.body.set(at, about)
 		}
 		b.body.prune()
 		kept = append(kept, b)

@@ -81,6 +81,10 @@ func TestSchemas(t *testing.T) {
 		}
 	}
 	for name, raw := range samples(t) {
+		if !strings.Contains(string(raw), "MsgHead") {
+			t.Logf("%s: no schema of the older root Message is public", name)
+			continue
+		}
 		if !strings.HasPrefix(name, "dialog") {
 			raw = withoutPayload(t, raw)
 		}
@@ -151,14 +155,6 @@ func TestReferenceSamples(t *testing.T) {
 				if err := validator(t)(name, out); err != nil {
 					t.Error(err)
 				}
-			case strings.Contains(name, "innleggelsesrapport"):
-				var fault *Error
-				if _, err := Read(raw, ids); !errors.As(err, &fault) || fault.Code != NotSupported {
-					t.Errorf("a type without a mapping: %v", err)
-				}
-				if h, err := ReadHead(raw); err != nil || h.Kind != "INNLEGGELSESRAPPORT" || h.Sender.Addressed() != "8000022" {
-					t.Errorf("its head: %+v, %v", h, err)
-				}
 			default:
 				accountFor(t, raw)
 				copied := leafSet(t, withheld(t, raw))
@@ -170,7 +166,7 @@ func TestReferenceSamples(t *testing.T) {
 	}
 }
 
-// TestCodeLists compares the texts of plo.table with the national lists.
+// TestCodeLists compares the texts of the tables with the national lists.
 func TestCodeLists(t *testing.T) {
 	f, err := os.Open(reference(t, "codelists", "volven-codes.csv"))
 	if err != nil {

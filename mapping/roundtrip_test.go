@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestRoundTrip: FHIR → HELSEOPPLYSNINGER_LEGE → FHIR gives every resource back byte by byte, where plo.table has an
+// TestRoundTrip: FHIR → HELSEOPPLYSNINGER_LEGE → FHIR gives every resource back byte by byte, where the tables has an
 // element for it. What has none is named in the findings.
 func TestRoundTrip(t *testing.T) {
 	first, err := Read(fixture(t, "medisinske-opplysninger/in.xml"), ids)

@@ -72,7 +72,7 @@ func (r *reader) shaped(e *elem, s shape, sec int) {
 	}
 }
 
-// payloadStrays walks the payload. Children that plo.table does not know have been accounted for.
+// payloadStrays walks the payload. Children that the tables does not know have been accounted for.
 func (r *reader) payloadStrays(e *elem, sec int) {
 	if e.section > 0 {
 		sec = e.section

@@ -123,7 +123,7 @@ func (b *bundle) outgoing() (Outgoing, error) {
 			h.CopyReceivers = append(h.CopyReceivers, a)
 		}
 	}
-	o := Outgoing{Content: codeOf(c.get("topic"), "urn:oid:"+volven+"9137")}
+	o := Outgoing{Message: c.bytes()}
 	for _, r := range b.resources {
 		switch typ := r.get("resourceType").string(); {
 		case r == c || typ == "Provenance" || typ == "Binary" || typ == "DocumentReference":
@@ -137,7 +137,7 @@ func (b *bundle) outgoing() (Outgoing, error) {
 	}
 	o.Attachments = b.attachments()
 	if o.Head = h; strings.HasPrefix(string(h.Kind), "DIALOG_") {
-		o.Dialog, o.Resources = DialogOf(c.bytes()), nil
+		o.Dialog = DialogOf(o.Message)
 	}
 	return o, nil
 }
@@ -177,6 +177,11 @@ func (b *bundle) address(ref *node) Address {
 		above := b.address(parent)
 		a = Address{HERID: above.HERID, Name: above.Name, OrgNumber: above.OrgNumber, UnitHERID: a.HERID, UnitName: a.Name}
 	}
+	for _, unit := range ref.find(steps("extension{avdeling}.valueReference")) { // as henvisning and epikrise v1.x have it
+		if id := identifierOf(unit, identifierSystems["HER"]); id != "" && a.UnitHERID == "" {
+			a.UnitHERID, a.UnitName = id, unit.get("display").string()
+		}
+	}
 	for _, person := range ref.find(steps("extension{helsepersonell}.valueReference")) {
 		a.HPR, a.PersonName = identifierOf(person, identifierSystems["HPR"]), person.get("display").string()
 	}
@@ -207,7 +212,7 @@ func (b *bundle) attachments() []Attachment {
 }
 
 // themeLists are the lists of a theme: of a question or of a note (plo.md § 7.2).
-var themeLists = append([]string{"7322", "7321", "9069", "8117"}, questionLists...)
+var themeLists = append([]string{"7322", "7321", "9069", "8117", "9148"}, questionLists...)
 
 // DialogOf reads the payload of a dialogmelding from a FHIR Communication: topic (coding of a theme list, text), the
 // strings of payload, note, and the urgency. Without a theme it is "Henvendelse om pasient" (7322 code 6).

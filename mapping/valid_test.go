@@ -14,16 +14,7 @@ func TestResourcesAreValid(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		for _, r := range in.Resources {
-			parsed, err := fhir.Parse(r.Body)
-			if err != nil {
-				t.Errorf("%s: %s: %v", name, r.Key, err)
-				continue
-			}
-			for _, issue := range fhir.Validate(parsed) {
-				t.Errorf("%s: %s: %s", name, r.Key, fmt.Sprintf("%s %s %v", issue.Code, issue.Expression, issue.Args))
-			}
-		}
+		validResources(t, name, in)
 	}
 	bogus, err := fhir.Parse([]byte(`{"resourceType":"Observation","status":"bogus"}`))
 	if err != nil || len(fhir.Validate(bogus)) == 0 {
@@ -38,5 +29,19 @@ func TestResourcesAreValid(t *testing.T) {
 			t.Fatal(err)
 		}
 		check(name, raw)
+	}
+}
+
+func validResources(t *testing.T, name string, in *Incoming) {
+	t.Helper()
+	for _, r := range in.Resources {
+		parsed, err := fhir.Parse(r.Body)
+		if err != nil {
+			t.Errorf("%s: %s: %v", name, r.Key, err)
+			continue
+		}
+		for _, issue := range fhir.Validate(parsed) {
+			t.Errorf("%s: %s: %s", name, r.Key, fmt.Sprintf("%s %s %v", issue.Code, issue.Expression, issue.Args))
+		}
 	}
 }

@@ -52,7 +52,7 @@ func Withhold(raw []byte, paths []string) ([]byte, error) {
 
 // undroppable refuses a LOG_ message that must lose something and may not.
 func undroppable(raw []byte, head *Head) error {
-	if !strings.HasPrefix(string(head.Kind), "LOG_") {
+	if !head.Kind.logistics() {
 		return nil
 	}
 	in, err := Read(raw, func(key string) string { return key })

@@ -25,6 +25,12 @@ func TestWithholdNothing(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
+		if h, err := ReadHead(raw); err == nil && h.AllOrNothing() {
+			if !bytes.Equal(copied, raw) {
+				t.Errorf("%s: all or nothing, and not as it came", name)
+			}
+			continue
+		}
 		want, got := leafSet(t, raw), leafSet(t, copied)
 		heading := 0
 		for path, value := range got {
@@ -63,10 +69,16 @@ func TestWithholdEachSection(t *testing.T) {
 		}
 		all := leafSet(t, raw)
 		for _, s := range in.Sections {
-			if s.Path == infoPath || s.Whole {
+			if s.IsHead() || s.Whole {
 				continue
 			}
 			copied, err := Withhold(raw, []string{s.Path})
+			if e := (*Error)(nil); in.AllOrNothing {
+				if !errors.As(err, &e) || e.Code != Locked {
+					t.Errorf("%s: %s: delivered in parts", name, s.Path)
+				}
+				continue
+			}
 			if err != nil {
 				t.Fatalf("%s: %s: %v", name, s.Path, err)
 			}

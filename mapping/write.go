@@ -2,7 +2,6 @@ package mapping
 
 import (
 	"encoding/base64"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -11,8 +10,9 @@ import (
 type Outgoing struct {
 	Head        Head
 	Dialog      *Dialog      // the payload of every DIALOG_ kind
-	Resources   [][]byte     // the payload of HELSEOPPLYSNINGER_LEGE: FHIR JSON, already decided on and trimmed
-	Content     string       // HELSEOPPLYSNINGER_LEGE: Volven 9137; empty means 2, Statusrapport
+	Resources   [][]byte     // the payload of every other kind: FHIR JSON, already decided on and trimmed
+	Content     string       // content type (Volven 9137 to 9140) of the kinds that have one; empty: what the table says
+	Message     []byte       // optional: the Communication that is the message, for what only it says (topic, extensions)
 	Attachments []Attachment // Bytes, MimeType and Name
 }
 
@@ -28,14 +28,16 @@ type Dialog struct {
 	Date         string // YYYY-MM-DD; notes only
 }
 
-// Write maps to dialogmelding 1.1 or to PLO 1.6 HELSEOPPLYSNINGER_LEGE, in MsgHead 1.2, UTF-8. The same input gives the
-// same bytes. The findings name what the message has no place for. Dialogmelding is valid by its schema.
+// Write maps to any kind that the tables write: dialogmelding 1.1 (1.0 when Head.Version asks for it), PLO 1.6,
+// EPJ-innhold, in MsgHead 1.2, and henvisning; UTF-8. The same input gives the same bytes. The findings name what the
+// message has no place for. Dialogmelding is valid by its schema. A LOG_ message never holds free text, an attachment, a
+// revealing name or a code of a line "reveals".
 func Write(o Outgoing) ([]byte, []Finding, error) {
 	t := theTable()
 	var m *message
 	for i := range t.messages {
-		if t.messages[i].kind == o.Head.Kind && t.messages[i].writes {
-			m = &t.messages[i]
+		if k := &t.messages[i]; k.kind == o.Head.Kind && k.writes && (o.Head.Version == "" || o.Head.Version == k.version) {
+			m = k // the newest, when no version is asked for
 		}
 	}
 	switch {
@@ -45,10 +47,13 @@ func Write(o Outgoing) ([]byte, []Finding, error) {
 		return nil, nil, fault(Malformed, "/MsgHead/MsgInfo", "id and time are required")
 	case o.Head.Sender.Addressed() == "" || o.Head.Receiver.Addressed() == "":
 		return nil, nil, fault(Malformed, "/MsgHead/MsgInfo", "HER-id of sender and receiver are required")
-	case (m.rootClass.name == "Dialogmelding11") != (o.Dialog != nil):
+	case strings.HasPrefix(m.rootNS, nsDialog) != (o.Dialog != nil):
 		return nil, nil, fault(Malformed, "/MsgHead/Document", "payload and type do not fit")
 	}
-	x := &emitter{t: t, sent: instant(o.Head.Generated)}
+	if t.heads[m.class] != nil {
+		return writeOwn(t, m, o)
+	}
+	x := &emitter{t: t, sent: instant(o.Head.Generated), homes: m.rootClass.homes, log: t.logs[m.class]}
 	payload, err := x.payload(m, o)
 	if err != nil {
 		return nil, nil, err
@@ -56,9 +61,13 @@ func Write(o Outgoing) ([]byte, []Finding, error) {
 	w := newWriter()
 	w.open("MsgHead", "xmlns", nsHead)
 	w.head(t, o.Head)
-	w.document(instant(o.Head.Generated), "XML", "XML-instans", "", "", func() { payload.write(w) })
+	w.document(instant(o.Head.Generated), "XML", "XML-instans", "", "", func() {
+		for _, p := range payload {
+			p.write(w)
+		}
+	})
 	for i, a := range o.Attachments {
-		if a.Bytes == nil {
+		if a.Bytes == nil || x.log { // no document goes with logistics
 			x.findings = append(x.findings, Finding{Path: "Attachment[" + strconv.Itoa(i) + "]", Outcome: NotSent})
 			continue
 		}
@@ -215,99 +224,6 @@ func (w *writer) patient(p PatientHead) {
 		w.close("TeleCom")
 	}
 	w.close("Patient")
-}
-
-// node makes of a Dialog what plo.table maps from: the Communication that reading would give.
-func (d *Dialog) node(t *table) *node {
-	display := d.ThemeDisplay
-	if display == "" {
-		display = t.codes[d.ThemeList][d.ThemeCode]
-	}
-	c := object()
-	c.put(steps("topic.coding[0]"), obj("system", "urn:oid:"+volven+d.ThemeList, "code", d.ThemeCode, "display", display))
-	for _, pair := range [][2]string{{"topic.text", d.Subject}, {"payload[+].contentString", d.Text}, {"note[+].text", d.Remark},
-		{"extension{dato-notat}.valueDate", d.Date}} {
-		if pair[1] != "" {
-			c.put(steps(pair[0]), str(pair[1]))
-		}
-	}
-	if d.Urgency != "" {
-		c.put(steps("extension{hastegrad}.valueCodeableConcept.coding[0]"),
-			obj("system", "urn:oid:"+volven+"9067", "code", d.Urgency, "display", t.codes["9067"][d.Urgency]))
-	}
-	return c
-}
-
-// questionLists are the lists of Foresporsel/TypeForesp; every other theme is a Notat (plo.md § 7.2).
-var questionLists = []string{"9152", "9153", "9154", "9155", "8331"}
-
-// payload builds the tree of the fagmelding.
-func (x *emitter) payload(m *message, o Outgoing) (*out, error) {
-	if d := o.Dialog; d != nil {
-		if x.t.codes[d.ThemeList][d.ThemeCode] == "" {
-			return nil, fault(Malformed, "Dialogmelding", "a theme of a known list is required")
-		}
-		if o.Head.Kind == KindDialogAnswer && o.Head.RefToParent == "" {
-			return nil, fault(Malformed, "/MsgHead/MsgInfo/ConversationRef", "an answer names what it answers")
-		}
-		x.plain = m.prefix
-		use := "Notat"
-		if slices.Contains(questionLists, d.ThemeList) {
-			use = "Foresporsel"
-		}
-		root := x.root(m)
-		for _, f := range m.rootClass.fields {
-			if f.name == use {
-				root.kids = x.fieldOut(f, d.node(x.t))
-			}
-		}
-		if len(root.kids) == 0 || len(x.missing) > 0 {
-			return nil, fault(Malformed, "Dialogmelding", "the theme is not of a list that the message takes")
-		}
-		return root, nil
-	}
-	for i, body := range o.Resources {
-		n, err := parseJSON(body)
-		if err != nil || n.get("resourceType").string() == "" {
-			return nil, fault(NotFHIR, "Resources["+strconv.Itoa(i)+"]", "not a FHIR resource")
-		}
-		x.resources = append(x.resources, &source{node: n, typ: n.get("resourceType").string(), index: i})
-	}
-	x.planNotes()
-	content := o.Content
-	if content == "" {
-		content = "2"
-	}
-	if x.t.codes["9137"][content] == "" {
-		return nil, fault(Malformed, "InnholdKonsultasjon", "not a code of 9137")
-	}
-	status := o.Head.Status
-	if status == "" {
-		status = StatusNew
-	}
-	c := object()
-	c.put(steps("topic.coding[0]"), obj("system", "urn:oid:"+volven+"9137", "code", content, "display", x.t.codes["9137"][content]))
-	c.put(steps("extension{forsendelsesstatus}.valueCodeableConcept.coding[0]"),
-		obj("system", "urn:oid:"+volven+"7309", "code", string(status), "display", x.t.codes["7309"][string(status)]))
-	root := x.root(m)
-	root.kids = x.classOut(m.rootClass, c)
-	x.leftovers()
-	return root, nil
-}
-
-// root declares every namespace of the table that the payload may use.
-func (x *emitter) root(m *message) *out {
-	root := &out{name: x.name(m.prefix, m.root)}
-	if x.plain != "" {
-		root.attrs = []string{"xmlns", m.rootNS}
-	} else {
-		root.attrs = []string{"xmlns:" + m.prefix, m.rootNS}
-		for _, p := range []string{"po", "epj1", "epj2", "epj3"} {
-			root.attrs = append(root.attrs, "xmlns:"+p, x.t.ns[p])
-		}
-	}
-	root.attrs = append(root.attrs, "xmlns:fk1", nsFK1)
-	return root
 }
 
 func (x *emitter) name(prefix, local string) string {

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -26,10 +27,15 @@ type configuration struct {
 	Database    databaseEntry `yaml:"database"`
 	Issuer      issuerEntry   `yaml:"issuer"`
 	Export      exportEntry   `yaml:"export"` // bounds of bulk exports
+	// Fetch tells by when a message must be fetched after its positive AppRec, by type: LOG_: 2h, EPIKRISE: 8h. A name
+	// that ends in _ is all types that begin so; default is the rest.
+	Fetch map[string]time.Duration `yaml:"fetch"`
 	// Origins are the web applications, https://host[:port], that a browser may let read the answers. Default: none.
 	Origins []string `yaml:"origins"`
 	// Notifications lists where subscribers may be notified. Default: nowhere.
 	Notifications []destinationEntry `yaml:"notifications"`
+	// Transports are the ways to parties outside. Default: none; every party comes to /edi itself.
+	Transports []transportEntry `yaml:"transports"`
 }
 
 // destinationEntry is one place to which notifications may go.
@@ -94,8 +100,25 @@ func readConfiguration(path string) (configuration, error) {
 	return c, nil
 }
 
+// fetchLimits reads the limits of fetching.
+func (c configuration) fetchLimits() gateway.FetchLimits {
+	limits := gateway.FetchLimits{}
+	for kind, d := range c.Fetch {
+		if kind == "default" {
+			kind = ""
+		}
+		limits[kind] = d
+	}
+	return limits
+}
+
 func (c configuration) validate() error {
 	var faults []error
+	for kind, d := range c.Fetch {
+		if d <= 0 {
+			faults = append(faults, fmt.Errorf("fetch.%s must be above zero", kind))
+		}
+	}
 	for _, field := range []struct{ name, value string }{
 		{"base", c.Base}, {"keys", c.Keys}, {"checkpoints", c.Checkpoints},
 		{"issuer.url", c.Issuer.URL}, {"issuer.jwks", c.Issuer.JWKS},
@@ -110,6 +133,9 @@ func (c configuration) validate() error {
 		}
 	}
 	if _, err := destinations(c.Notifications, false); err != nil {
+		faults = append(faults, err)
+	}
+	if err := validateTransports(c.Transports); err != nil {
 		faults = append(faults, err)
 	}
 	if err := c.Export.validate(); err != nil {

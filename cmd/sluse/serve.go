@@ -39,6 +39,11 @@ func (c serveCommand) Run(ctx context.Context, s streams, log *slog.Logger) (err
 	if err != nil {
 		return err
 	}
+	ways, err := carriages(settings.Transports, time.Now) //nolint:forbidigo // here the clock is chosen
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeAll(ways)) }()
 	db, err := settings.Database.open(ctx, log)
 	if err != nil {
 		return err
@@ -46,8 +51,9 @@ func (c serveCommand) Run(ctx context.Context, s streams, log *slog.Logger) (err
 	defer func() { err = errors.Join(err, db.stop(ctx)) }()
 	pl, err := assemble(ctx, parts{
 		dsn: db.dsn, connections: settings.Database.Connections, keys: keys,
-		checkpoints: settings.Checkpoints, base: settings.Base, origins: settings.Origins, tokens: tokens, tokenEndpoint: settings.Issuer.Token, notices: notices, exports: settings.Export.limits(),
-		clock: time.Now, random: rand.Reader, log: log, //nolint:forbidigo // here the clock is chosen
+		checkpoints: settings.Checkpoints, base: settings.Base, origins: settings.Origins, tokens: tokens, tokenEndpoint: settings.Issuer.Token, notices: notices, exports: settings.Export.limits(), fetch: settings.fetchLimits(),
+		carriages: ways,
+		clock:     time.Now, random: rand.Reader, log: log, //nolint:forbidigo // here the clock is chosen
 	})
 	if err != nil {
 		return err

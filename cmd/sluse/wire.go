@@ -44,6 +44,8 @@ type parts struct {
 	worker        time.Duration         // between looks at the message queues; default of package exchange
 	notices       []gateway.Destination // where subscribers may be notified
 	exports       gateway.ExportLimits
+	fetch         gateway.FetchLimits
+	carriages     []carriage // ways to parties outside
 	clock         func() time.Time
 	random        io.Reader
 	log           *slog.Logger
@@ -56,6 +58,7 @@ type plant struct {
 	store         *postgres.Store
 	checkpoints   *checkpoints
 	worker        *exchange.Worker
+	carriers      []*exchange.Carrier
 	notifier      *notification.Worker
 	exporter      exporter
 	watch         *gateway.Watch
@@ -109,7 +112,7 @@ func (pl *plant) wire(ctx context.Context, origin *url.URL) error {
 	pl.gateway, err = gateway.New(gateway.Config{
 		Store: pl.watch.Over(), Decider: decider, Labeller: labeller, Normalizer: normalizer,
 		Clock: p.clock, Random: p.random, SealKey: p.keys.seal, Log: p.log,
-		Notices: gateway.Notices{Base: p.base, Destinations: p.notices}, Exports: p.exports,
+		Notices: gateway.Notices{Base: p.base, Destinations: p.notices}, Exports: p.exports, Fetch: p.fetch,
 	})
 	if err != nil {
 		return err
@@ -132,6 +135,9 @@ func (pl *plant) wire(ctx context.Context, origin *url.URL) error {
 	}
 	pl.worker, err = exchange.NewWorker(exchange.WorkerConfig{Gateway: pl.gateway, Interval: p.worker, Log: p.log})
 	if err != nil {
+		return err
+	}
+	if err := pl.carry(); err != nil {
 		return err
 	}
 	pl.notifier, err = notification.NewWorker(notification.WorkerConfig{
@@ -207,6 +213,10 @@ func (pl *plant) serve(ctx context.Context, lost <-chan struct{}, public, admin 
 	}
 	// Each of these ends after the one whose work it finishes: messages and notices, chain, checkpoint.
 	lasting := context.WithoutCancel(ctx)
+	var carriers []background
+	for _, c := range pl.carriers {
+		carriers = append(carriers, begin(lasting, c.Run))
+	}
 	messages := begin(lasting, pl.worker.Run)
 	exports := begin(lasting, pl.exporter.run)
 	notices := begin(lasting, pl.notifier.Run)
@@ -230,6 +240,9 @@ func (pl *plant) serve(ctx context.Context, lost <-chan struct{}, public, admin 
 		err = errors.Join(err, s.Shutdown(ending))
 	}
 	serving.Wait()
+	for _, c := range carriers {
+		c.end()
+	}
 	messages.end()
 	exports.end()
 	notices.end()

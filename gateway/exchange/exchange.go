@@ -1,6 +1,9 @@
 // Package exchange is the message API of Sluse: in the shape of NHN's MSH API v2, so that a system
 // that knows that API needs only another base address. It turns protocol into calls of the Gateway,
 // and, as the Gateway's Translator, business documents into values by package mapping.
+//
+// Parties that do not come to the message API themselves are reached by a Transport: the message API of
+// others (Client), a directory (Spool) or queues (Queue). A Carrier keeps one going.
 package exchange
 
 import (

@@ -161,8 +161,8 @@ func TestHjemmelUnderKode6(t *testing.T) {
 	w.admitted("on")
 	all := func() string {
 		out, err := w.gateway.Do(context.Background(), person(bydel), gateway.Interaction{
-			Code: gateway.Find, Target: fhir.Reference{Type: "Observation"},
-			Search: gateway.Search{Count: 100, Self: "/fhir/Observation", Base: "http://sluse.test/fhir", Canonical: "Observation"},
+			Code: gateway.Find, Target: fhir.Reference{Type: "Encounter"},
+			Search: gateway.Search{Count: 100, Self: "/fhir/Encounter", Base: "http://sluse.test/fhir", Canonical: "Encounter"},
 		})
 		must(t, err)
 		var b strings.Builder

@@ -133,7 +133,8 @@ func (w *world) searchAll(a actor) string {
 	w.t.Helper()
 	var all strings.Builder
 	for _, kind := range []string{"Patient", "Communication", "Condition", "Observation", "MedicationStatement", "AllergyIntolerance",
-		"CarePlan", "Goal", "ServiceRequest", "DocumentReference", "Task", "CareTeam"} {
+		"CarePlan", "Goal", "ServiceRequest", "DocumentReference", "Task", "CareTeam",
+		"Encounter", "EpisodeOfCare", "Appointment", "Flag", "RelatedPerson"} {
 		all.WriteString(w.search(a, kind))
 	}
 	return all.String()

@@ -22,6 +22,7 @@ var themes = map[mapping.Kind][2]string{
 	mapping.KindDialogAnswer:    {"9069", "5"},  // Svar på forespørsel
 	mapping.KindDialogNote:      {"7321", "1"},  // Notat om pasient
 	mapping.KindDialogDeviation: {"8117", "9"},  // Annet
+	mapping.KindReferralStatus:  {"9148", "2"},  // Rett til helsehjelp, tidspunkt kommer
 }
 
 // Render writes the document of an order: dialogmelding 1.1 or HELSEOPPLYSNINGER_LEGE. NotSupported
@@ -50,7 +51,7 @@ func (Translator) Render(o gateway.Outbound) (document, report []byte, err error
 		return nil, nil, unplaced(op, "Communication.payload.contentString")
 	}
 	for _, r := range o.Records {
-		if !dialog {
+		if !dialog && !(out.Head.Kind == mapping.KindReferral && r.Reference.Type == "Binary") {
 			out.Resources = append(out.Resources, r.Body)
 			continue
 		}

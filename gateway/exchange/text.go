@@ -38,7 +38,7 @@ var texts = map[string]string{
 	"message.too-large":     "Dokumentet er større enn tillatt.",
 	"message.charset":       "Tegnsettet må være UTF-8, ISO-8859-1 eller windows-1252.",
 	"message.malformed":     "Et påkrevd element mangler eller har feil form.",
-	"message.not-supported": "Dokumentet er ikke et MsgHead 1.2 eller en applikasjonskvittering.",
+	"message.not-supported": "Dokumentet er ikke et MsgHead 1.2, en henvisning eller epikrise v1.x, eller en applikasjonskvittering.",
 	"message.locked":        "Meldingen kan ikke leveres i deler.",
 	"message.not-fhir":      "Innholdet er ikke en FHIR-ressurs.",
 	"message.no-place":      "Meldingstypen har ikke plass til innholdet.",

@@ -18,12 +18,6 @@ type Translator struct{}
 
 var _ gateway.Translator = Translator{}
 
-// Paths of the sections that belong to every message: the head, and the message as a whole.
-const (
-	headPath  = "/MsgHead/MsgInfo"
-	wholePath = "/MsgHead"
-)
-
 // Head reads who sends what to whom about whom: a MsgHead 1.2 or an AppRec.
 func (t Translator) Head(document []byte) (gateway.Message, error) {
 	h, err := mapping.ReadHead(document)
@@ -36,7 +30,7 @@ func (t Translator) Head(document []byte) (gateway.Message, error) {
 	m := gateway.Message{
 		Sender: addressee(h.Sender), MsgID: gateway.MsgID(h.MsgID), Kind: string(h.Kind), KindName: h.KindDisplay,
 		Version: h.Version, Conversation: h.RefToConversation, Parent: h.RefToParent, Change: changes[h.Status],
-		Generated: h.Generated, GenDate: h.GeneratedValue,
+		Generated: h.Generated, GenDate: h.GeneratedValue, Consent: statedIn(h.Consent),
 	}
 	for _, r := range append([]mapping.Address{h.Receiver}, h.CopyReceivers...) {
 		if r.Addressed() != "" {
@@ -130,8 +124,10 @@ func (Translator) Map(m gateway.Message, id func(t fhir.Type, key string) fhir.I
 		d.Unreadable = d.Unreadable || a.Problem != ""
 	}
 	unknown := unknownSections(in, m.Document)
+	whole := ""
 	for _, s := range in.Sections {
-		if s.Path == wholePath {
+		if s.Whole {
+			whole = s.Path
 			continue // the resources of it cross only when all crosses
 		}
 		labels, err := labelsOf(s.Labels)
@@ -139,7 +135,7 @@ func (Translator) Map(m gateway.Message, id func(t fhir.Type, key string) fhir.I
 			return gateway.Delivery{}, err
 		}
 		d.Sections = append(d.Sections, gateway.Section{
-			Path: s.Path, Name: s.Name, Labels: labels, Dropped: s.Drop, Head: s.Path == headPath,
+			Path: s.Path, Name: s.Name, Labels: labels, Dropped: s.Drop, Head: s.IsHead(),
 			Unknown: slices.Contains(unknown, s.Path),
 		})
 	}
@@ -148,11 +144,12 @@ func (Translator) Map(m gateway.Message, id func(t fhir.Type, key string) fhir.I
 			ids[r.Key] = id(r.Type, r.Key)
 		}
 		one := gateway.DeliveredResource{Type: r.Type, ID: ids[r.Key], Section: r.Section, Body: r.Body}
-		if r.Section == wholePath {
+		if r.Section == whole {
 			one.Section, one.Whole = "", true
 		}
 		d.Resources = append(d.Resources, one)
 	}
+	d.Responsible = responsible(in)
 	d.Report, err = json.Marshal(in.Report)
 	if err != nil {
 		return gateway.Delivery{}, gateway.Failed(op, gateway.Internal, err)
@@ -181,13 +178,17 @@ func (Translator) Withhold(document []byte, paths []string) ([]byte, error) {
 	return copied, nil
 }
 
+// ownRoot are the versions of henvisning and epikrise from before AppRec 1.1, which came with their next ones on the
+// same day (2012-02-15).
+var ownRoot = map[string]string{"HENVISNING": "1.0", "EPIKRISE": "1.1"}
+
 // dialog10 are the types whose version 1.0 is answered by an AppRec 1.0 (plo.md § 6.2).
 var dialog10 = []string{"DIALOG_FORESPORSEL", "DIALOG_SVAR", "DIALOG_NOTAT", "DIALOG_AVVIK"}
 
 // WriteAppRec renders an AppRec.
 func (Translator) WriteAppRec(a gateway.AppRec, m gateway.Message) ([]byte, error) {
 	version := "1.1"
-	if slices.Contains(dialog10, m.Kind) && m.Version == "1.0" {
+	if slices.Contains(dialog10, m.Kind) && m.Version == "1.0" || m.Version != "" && ownRoot[m.Kind] == m.Version {
 		version = "1.0"
 	}
 	out := mapping.AppRec{

@@ -10,7 +10,7 @@ import (
 // unclassified is the label of what no rule knows.
 const unclassified = "uklassifisert"
 
-// unknownNames are the sections of package mapping that hold what neither the schemas nor plo.table know.
+// unknownNames are the sections of package mapping that hold what neither the schemas nor the tables know.
 var unknownNames = []string{"Ukjent element", "Ukjent attributt", "Tekst utenfor elementene"}
 
 // unknownSections gives the paths of sections that are uklassifisert for what no schema knows, not for

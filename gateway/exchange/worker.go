@@ -20,7 +20,6 @@ type WorkerConfig struct {
 	Gateway  *gateway.Gateway
 	Interval time.Duration // between looks at the queues; 1 s when zero
 	AppRec   time.Duration // how long a sent message may wait for its AppRec; 24 h when zero
-	Fetch    time.Duration // how long an acknowledged message may lie unfetched; 24 h when zero
 	Log      *slog.Logger  // nil: nothing is logged
 }
 
@@ -29,17 +28,14 @@ func NewWorker(c WorkerConfig) (*Worker, error) {
 	if c.Gateway == nil {
 		return nil, errors.New("exchange: missing configuration: Gateway")
 	}
-	if c.Interval < 0 || c.AppRec < 0 || c.Fetch < 0 {
-		return nil, fmt.Errorf("exchange: a duration below zero: interval %s, apprec %s, fetch %s", c.Interval, c.AppRec, c.Fetch)
+	if c.Interval < 0 || c.AppRec < 0 {
+		return nil, fmt.Errorf("exchange: a duration below zero: interval %s, apprec %s", c.Interval, c.AppRec)
 	}
 	if c.Interval == 0 {
 		c.Interval = time.Second
 	}
 	if c.AppRec == 0 {
 		c.AppRec = 24 * time.Hour
-	}
-	if c.Fetch == 0 {
-		c.Fetch = 24 * time.Hour
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -52,6 +48,15 @@ const batch = 50
 
 // Run works until the context ends.
 func (w *Worker) Run(ctx context.Context) {
+	every(ctx, w.Interval, func() {
+		if err := w.Once(ctx); err != nil && ctx.Err() == nil {
+			w.Log.ErrorContext(ctx, "message worker", slog.Any("error", err))
+		}
+	})
+}
+
+// every does something now and so long after each time that it is done, until the context ends.
+func every(ctx context.Context, interval time.Duration, do func()) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -60,10 +65,8 @@ func (w *Worker) Run(ctx context.Context) {
 			return
 		case <-timer.C:
 		}
-		if err := w.Once(ctx); err != nil && ctx.Err() == nil {
-			w.Log.ErrorContext(ctx, "message worker", slog.Any("error", err))
-		}
-		timer.Reset(w.Interval)
+		do()
+		timer.Reset(interval)
 	}
 }
 
@@ -86,7 +89,7 @@ func (w *Worker) Once(ctx context.Context) error {
 	if _, err := w.Gateway.ExpireOverdue(ctx, batch); err != nil {
 		failed = append(failed, err)
 	}
-	if _, err := w.Gateway.RemindUnfetched(ctx, w.Fetch, batch); err != nil {
+	if _, err := w.Gateway.WatchUnfetched(ctx, batch); err != nil {
 		failed = append(failed, err)
 	}
 	if _, err := w.Gateway.SettleWithdrawals(ctx, batch); err != nil {

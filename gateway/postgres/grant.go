@@ -36,6 +36,10 @@ on conflict (person) do update set epoch = epoch.epoch + 1`
 
 	storedGrantsSQL = `select g.grants from consent_grants g where g.person = $1 order by g.consent`
 
+	// lookNowSQL lets what lies unfetched about the persons be looked at: it may not be theirs to fetch any more.
+	lookNowSQL = `update mailbox set look_at = $2
+where person = any($1::bigint[]) and fetched_at is null and not reminded and fetch_by is not null and look_at > $2`
+
 	// keepEpochSQL writes what a decision looks at beside the person's grants as well (migration 0007).
 	keepEpochSQL = `update epoch set grants = $2, withheld = $3,
   shield = coalesce((select max(s.grade) from shield s where s.person = $1), 0),
@@ -110,6 +114,9 @@ func (t *Tx) raise(ctx context.Context, op string, persons ...gateway.PersonID) 
 		}
 	}
 	if _, err := t.tx.Exec(ctx, raiseSQL, ids); err != nil {
+		return failure(op, err)
+	}
+	if _, err := t.tx.Exec(ctx, lookNowSQL, ids, t.store.clock()); err != nil {
 		return failure(op, err)
 	}
 	for _, id := range ids {

@@ -12,8 +12,8 @@ import (
 )
 
 const deliverSQL = `
-insert into mailbox (party, receiver, message, generated, person, apprec, withheld, laid_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8)
+insert into mailbox (party, receiver, message, generated, person, apprec, withheld, laid_at, fetch_by, look_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 on conflict (party, message, receiver) do nothing`
 
 // Deliver lays a message in a receiver's mailbox.
@@ -26,7 +26,7 @@ func (t *Tx) Deliver(ctx context.Context, e gateway.Envelope) error {
 		withheld = []string{}
 	}
 	tag, err := t.tx.Exec(ctx, deliverSQL, string(e.Party), string(e.Receiver), string(e.Message.ID), generated,
-		orNobody(e.Person), e.AppRec, withheld, t.store.clock())
+		orNobody(e.Person), e.AppRec, withheld, t.store.clock(), instant(e.FetchBy), instant(e.LookAt))
 	if err != nil {
 		return failure("postgres.deliver", err)
 	}
@@ -92,21 +92,27 @@ func (t *Tx) State(ctx context.Context, m gateway.MessageID, receiver gateway.HE
 }
 
 const entryColumns = messageColumns + `, b.key, b.party, b.receiver, coalesce(b.person, 0), b.apprec, b.withheld, b.read,
-  b.generated, b.fetched, m.content`
+  b.generated, b.fetched, b.fetch_by, m.content`
 
 type entryRow struct {
 	messageRow
 	e                gateway.Envelope
 	listed           time.Time
+	by               *time.Time
 	fetched, content []byte
 }
 
 func (r *entryRow) targets() []any {
 	return append(r.messageRow.targets(),
-		&r.e.Key, &r.e.Party, &r.e.Receiver, &r.e.Person, &r.e.AppRec, &r.e.Withheld, &r.e.Read, &r.listed, &r.fetched, &r.content)
+		&r.e.Key, &r.e.Party, &r.e.Receiver, &r.e.Person, &r.e.AppRec, &r.e.Withheld, &r.e.Read, &r.listed, &r.fetched, &r.by, &r.content)
 }
 
 func (t *Tx) envelopes(ctx context.Context, op, statement string, args ...any) ([]gateway.Envelope, error) {
+	return t.envelopesWith(ctx, op, nil, statement, args...)
+}
+
+// envelopesWith scans more columns after entryColumns: of the last row, where there are several.
+func (t *Tx) envelopesWith(ctx context.Context, op string, more []any, statement string, args ...any) ([]gateway.Envelope, error) {
 	rows, err := t.tx.Query(ctx, statement, args...)
 	if err != nil {
 		return nil, failure(op, err)
@@ -115,7 +121,7 @@ func (t *Tx) envelopes(ctx context.Context, op, statement string, args ...any) (
 	var list []gateway.Envelope
 	for rows.Next() {
 		var r entryRow
-		if err := rows.Scan(r.targets()...); err != nil {
+		if err := rows.Scan(append(r.targets(), more...)...); err != nil {
 			return nil, failure(op, err)
 		}
 		e := r.e
@@ -123,6 +129,9 @@ func (t *Tx) envelopes(ctx context.Context, op, statement string, args ...any) (
 			return nil, err
 		}
 		e.Message.Generated = r.listed
+		if r.by != nil {
+			e.FetchBy = *r.by
+		}
 		if r.fetched != nil {
 			if e.Fetched, err = expand(op, r.fetched); err != nil {
 				return nil, err
@@ -159,12 +168,8 @@ func (t *Tx) Unread(ctx context.Context, q gateway.MailQuery) ([]gateway.Envelop
 	if q.Descending {
 		statement = unreadDownSQL
 	}
-	receivers := make([]string, len(q.Receivers))
-	for i, r := range q.Receivers {
-		receivers[i] = string(r)
-	}
 	return t.envelopes(ctx, "postgres.unread", statement,
-		receivers, string(q.Sender), string(q.MsgID), instant(q.AfterAt), q.AfterKey, q.Limit, string(q.Party))
+		hers(q.Receivers), string(q.Sender), string(q.MsgID), instant(q.AfterAt), q.AfterKey, q.Limit, string(q.Party))
 }
 
 const entriesSQL = `
@@ -255,13 +260,12 @@ var errFetched = errors.New("the document was fetched before")
 
 const unfetchedSQL = `
 select ` + entryColumns + ` from mailbox b join message m on m.id = b.message
-where b.fetched_at is null and not b.apprec and not b.reminded and b.laid_at < $1
-  and not exists (select from outbox o where o.message = b.message)
-order by b.laid_at limit $2 for update of b skip locked`
+where b.fetched_at is null and not b.reminded and b.fetch_by is not null and b.look_at <= $1
+order by b.look_at limit $2 for update of b skip locked`
 
-// Unfetched locks entries that were acknowledged and are not fetched, laid ready before the time.
-func (t *Tx) Unfetched(ctx context.Context, before time.Time, limit int) ([]gateway.Envelope, error) {
-	return t.envelopes(ctx, "postgres.unfetched", unfetchedSQL, before, limit)
+// Unfetched locks entries that somebody waits to see fetched and that are to be looked at now.
+func (t *Tx) Unfetched(ctx context.Context, now time.Time, limit int) ([]gateway.Envelope, error) {
+	return t.envelopes(ctx, "postgres.unfetched", unfetchedSQL, now, limit)
 }
 
 const remindedSQL = `update mailbox set reminded = true where key = $1`

@@ -175,7 +175,7 @@ func (t *Tx) Placed(ctx context.Context, party gateway.HERID, communication fhir
 }
 
 const openSQL = `
-select count(*) filter (where state in ('queued', 'sent', 'expired')), count(*) filter (where state in ('rejected', 'held'))
+select count(*) filter (where state in ('queued', 'sent', 'delivered', 'expired')), count(*) filter (where state in ('rejected', 'held'))
 from outbox where party = $1 and communication = $2`
 
 // Open counts orders of a Communication that are not ended, and those not accepted.
@@ -187,7 +187,7 @@ func (t *Tx) Open(ctx context.Context, party gateway.HERID, communication fhir.I
 }
 
 const overdueSQL = `
-select ` + orderColumns + ` from outbox o where o.state = 'sent' and o.deadline < $1 order by o.deadline limit $2 for update skip locked`
+select ` + orderColumns + ` from outbox o where o.state in ('sent', 'delivered') and o.deadline < $1 order by o.deadline limit $2 for update skip locked`
 
 // Overdue locks orders whose AppRec is not here in time.
 func (t *Tx) Overdue(ctx context.Context, now time.Time, limit int) ([]gateway.Order, error) {

@@ -1,0 +1,148 @@
+package exchange_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sluse/sluse/gateway"
+	"github.com/sluse/sluse/gateway/exchange"
+)
+
+// TestNotFetchedInTime: each type has its own limit; sender and receiver are told at once, each by one Task, which ends when the message
+// is fetched.
+func TestNotFetchedInTime(t *testing.T) {
+	w := agreed(t)
+	w.stay()
+	id := w.send(gp, document(t, "medisinske-opplysninger"))
+	w.say("admitted")
+	w.wait(2*time.Hour - time.Second)
+	w.once()
+	w.duty(hospice, "message-not-fetched")
+	w.wait(time.Second)
+	w.once()
+	w.once()
+	w.duty(hospice, "message-not-fetched", "requested")
+	w.duty(bydel, "message-not-fetched", "requested")
+	w.duty(gp, "message-not-fetched")
+	w.wait(22 * time.Hour)
+	w.once()
+	w.duty(gp, "message-not-fetched", "requested")
+	w.duty(bydel, "message-not-fetched", "requested", "requested")
+	w.fetch(bydel, id)
+	w.duty(gp, "message-not-fetched", "completed")
+	w.duty(hospice, "message-not-fetched", "requested")
+}
+
+// TestWithheldIsToldAtOnce: what is withheld after its positive AppRec is told to both at once, when the samtykke is withdrawn and when it
+// ends; the receiver is told neither of whom nor from whom.
+func TestWithheldIsToldAtOnce(t *testing.T) {
+	for name, end := range map[string]func(w *world, again func(status, until string)){
+		"withdrawn": func(w *world, again func(status, until string)) { again("inactive", "2026-12-31") },
+		"ended": func(w *world, again func(status, until string)) {
+			again("active", "2026-03-20")
+			w.once()
+			w.duty(gp, "message-withheld")
+			w.wait(13 * time.Hour)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			p := w.patient(bydel)
+			k := w.create(person(bydel), "Consent", consentBody("active", p, "fastlege", "bydel", clinical...))
+			w.send(gp, document(t, "medisinske-opplysninger"))
+			w.once()
+			end(w, func(status, until string) {
+				body := strings.Replace(consentBody(status, p, "fastlege", "bydel", clinical...), `"end":"2026-12-31"`, `"end":"`+until+`"`, 1)
+				w.update(person(bydel), k, withID(body, k))
+			})
+			w.once()
+			w.once()
+			w.duty(gp, "message-withheld", "requested")
+			w.duty(bydel, "message-withheld", "requested")
+			for _, task := range w.told(bydel, "message-withheld") {
+				if text := string(task.Raw()); task.Get("for") != nil || strings.Contains(text, gp) || strings.Contains(text, "fastlege") || strings.Contains(text, kari) {
+					t.Errorf("the receiver is told too much: %s", text)
+				}
+			}
+			if all := w.search(person(bydel), "Task"); strings.Contains(all, "message-withheld") {
+				t.Error("the receiver finds by the patient that something of hers is withheld")
+			}
+		})
+	}
+}
+
+// TestAppRecMissingAndLate: the Task on a missing AppRec ends when it comes.
+func TestAppRecMissingAndLate(t *testing.T) {
+	w, p := sending(t, clinical...)
+	c := w.create(person(bydel), "Communication", order(p, "DIALOG_HELSEFAGLIG", "fastlege", note))
+	w.once()
+	w.wait(2 * time.Hour)
+	w.once()
+	w.duty(bydel, "apprec-missing", "requested")
+	list, _ := w.documents(gp)
+	w.call(gp, "POST", "/edi/Messages/"+list[0].ID+"/apprec/"+gp, map[string]any{"appRecStatus": 1})
+	w.duty(bydel, "apprec-missing", "completed")
+	if status, _ := w.communication(c); status != "completed" {
+		t.Errorf("the order is %s", status)
+	}
+}
+
+// TestAppRecBeforeSend: an AppRec that is here before the message it answers waits, and counts once when that is sent; another party's does not.
+func TestAppRecBeforeSend(t *testing.T) {
+	w, p := sending(t, clinical...)
+	c := w.create(person(bydel), "Communication", order(p, "DIALOG_HELSEFAGLIG", "fastlege", note))
+	var o gateway.Order
+	must(t, w.store.Tx(context.Background(), func(tx gateway.Tx) (err error) {
+		o, err = tx.Next(context.Background(), w.clock())
+		return err
+	}))
+	m := gateway.Message{MsgID: o.MsgID, Kind: "DIALOG_HELSEFAGLIG", Sender: gateway.Addressee{HERID: bydel}, Receivers: []gateway.Addressee{{HERID: gp}}, Generated: w.clock()}
+	for from, status := range map[string]gateway.AppRecStatus{sosial: gateway.AppRecRejected, gp: gateway.AppRecOK} {
+		a := gateway.AppRec{MsgID: gateway.MsgID("early-" + from), From: gateway.HERID(from), To: bydel, Original: o.MsgID, Status: status, At: w.clock()}
+		if status == gateway.AppRecRejected {
+			a.Errors = []gateway.AppRecError{{Code: "T02"}}
+		}
+		early, err := exchange.Translator{}.WriteAppRec(a, m)
+		must(t, err)
+		for range 2 {
+			w.send(from, string(early))
+		}
+	}
+	if status, _ := w.communication(c); status != "in-progress" {
+		t.Errorf("%s before it was sent", status)
+	}
+	w.once()
+	if status, reason := w.communication(c); status != "completed" {
+		t.Errorf("%s %q after it was sent, want completed", status, reason)
+	}
+	w.wait(3 * time.Hour)
+	w.once()
+	w.duty(bydel, "apprec-missing")
+}
+
+// TestQuarantine: a message that fails at every try is put aside after five, with a negative AppRec and a Task to its sender.
+func TestQuarantine(t *testing.T) {
+	w := agreed(t)
+	ctx := context.Background()
+	w.patient(gp)
+	_, err := w.gateway.Receive(ctx, machine(gp), gateway.Submission{Document: []byte(document(t, "medisinske-opplysninger"))}, broken{})
+	must(t, err)
+	for tries := range 6 {
+		want := []string{"requested"}
+		if tries < 5 {
+			want = nil
+		}
+		w.duty(gp, "message-quarantined", want...)
+		w.wait(time.Hour)
+		_, err := w.gateway.Resume(ctx, broken{}, 10)
+		must(t, err)
+	}
+	if status, code, _ := w.receipt(gp, medicalID); status != 2 || code != "X99" {
+		t.Errorf("AppRec %d %s", status, code)
+	}
+	if text := w.search(person(gp), "Task"); !strings.Contains(text, "message-quarantined") || strings.Contains(text, kari) {
+		t.Errorf("the Task: %s", text)
+	}
+}

@@ -1,0 +1,8 @@
+//go:build soak
+
+package mapping
+
+const (
+	everyCanary       = true
+	generatedMessages = 10_000
+)
