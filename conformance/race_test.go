@@ -74,7 +74,7 @@ var consented = porcupine.Model{
 // permitted at one moment between question and answer, and the version of that same moment.
 func TestWithdrawalRace(t *testing.T) {
 	t.Parallel()
-	raceWithdrawals(t, 6, 2000, 15*time.Minute)
+	raceWithdrawals(t, 6, 3000, 15*time.Minute)
 }
 
 // The model itself tells a stale answer from a right one.

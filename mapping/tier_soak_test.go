@@ -2,7 +2,4 @@
 
 package mapping
 
-const (
-	everyCanary       = true
-	generatedMessages = 10_000
-)
+const generatedMessages = 10_000

@@ -2,9 +2,5 @@
 
 package mapping
 
-// everyCanary tells whether TestNothingUndecidedCrosses plants in every place; generatedMessages is how many messages the
-// generator makes.
-const (
-	everyCanary       = false
-	generatedMessages = 300
-)
+// generatedMessages is how many messages the generator makes; the soak tier makes more.
+const generatedMessages = 300
