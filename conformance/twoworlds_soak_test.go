@@ -63,14 +63,14 @@ func TestHiddenTakesAsLong(t *testing.T) {
 		}
 		longer, p := mannWhitney(hidden, absent)
 		t.Logf("%s: hidden %.0f µs, absent %.0f µs (medians of %d), hidden longer in %.1f %%, p %.4f", tt.name, median(hidden), median(absent), len(hidden), 100*longer, p)
-		if p < 0.001 && apart(hidden, absent) > tells {
-			t.Errorf("LEAK: %s: time tells what is hidden from what is not there: medians %.1f %% apart, p %.2g", tt.name, 100*apart(hidden, absent), p)
+		if p < 0.001 && spread(hidden, absent) > tells {
+			t.Errorf("LEAK: %s: time tells what is hidden from what is not there: medians %.1f %% apart, p %.2g", tt.name, 100*spread(hidden, absent), p)
 		}
 	}
 }
 
-// apart is the difference of the medians as a share of the smaller.
-func apart(a, b []float64) float64 {
+// spread is the difference of the medians as a share of the smaller.
+func spread(a, b []float64) float64 {
 	m, n := median(a), median(b)
 	return math.Abs(m-n) / min(m, n)
 }
@@ -131,13 +131,13 @@ func TestRankTest(t *testing.T) {
 		}
 		return list
 	}
-	if a, b := sample(0), sample(0); apart(a, b) > tells {
-		t.Errorf("no shift: %g apart", apart(a, b))
+	if a, b := sample(0), sample(0); spread(a, b) > tells {
+		t.Errorf("no shift: %g apart", spread(a, b))
 	} else if _, p := mannWhitney(a, b); p < 0.001 {
 		t.Errorf("no shift: p %g", p)
 	}
-	if a, b := sample(10), sample(0); apart(a, b) < tells {
-		t.Errorf("a shift of a tenth: %g apart", apart(a, b))
+	if a, b := sample(10), sample(0); spread(a, b) < tells {
+		t.Errorf("a shift of a tenth: %g apart", spread(a, b))
 	} else if above, p := mannWhitney(a, b); p > 0.001 || above < 0.5 {
 		t.Errorf("a shift of a tenth: %g, p %g", above, p)
 	}

@@ -21,12 +21,12 @@ const (
 	replyID     = "70000000-aaaa-4021-8000-000000000021"
 )
 
-// told are the Tasks of a party with that code, from the first to be due.
-func (w *world) told(party, code string) (list []*fhir.Value) {
+// entries are what a person at the party finds of a type.
+func (w *world) entries(party, kind string, subject gateway.Subject) []*fhir.Value {
 	w.t.Helper()
 	out, err := w.gateway.Do(context.Background(), person(party), gateway.Interaction{
-		Code: gateway.Find, Target: fhir.Reference{Type: "Task"},
-		Search: gateway.Search{Count: 200, Self: "/fhir/Task", Base: "http://sluse.test/fhir", Canonical: "Task"},
+		Code: gateway.Find, Target: fhir.Reference{Type: fhir.Type(kind)},
+		Search: gateway.Search{Subject: subject, Count: 200, Self: "/fhir/" + kind, Base: "http://sluse.test/fhir", Canonical: kind},
 	})
 	must(w.t, err)
 	var b strings.Builder
@@ -34,7 +34,13 @@ func (w *world) told(party, code string) (list []*fhir.Value) {
 	must(w.t, err)
 	res, err := gateway.ParseAuthored([]byte(b.String()))
 	must(w.t, err)
-	for _, e := range res.Root().Get("entry").Items() {
+	return res.Root().Get("entry").Items()
+}
+
+// told are the Tasks of a party with that code, from the first to be due.
+func (w *world) told(party, code string) (list []*fhir.Value) {
+	w.t.Helper()
+	for _, e := range w.entries(party, "Task", gateway.Subject{}) {
 		for _, c := range e.Get("resource", "code", "coding").Items() {
 			if c.Get("code").Text() == code {
 				list = append(list, e.Get("resource"))

@@ -13,7 +13,6 @@ import (
 
 	"github.com/sluse/sluse/gateway"
 	"github.com/sluse/sluse/gateway/exchange"
-	"github.com/sluse/sluse/gateway/fhir"
 )
 
 // synthetic is the nth number of a synthetic series (month + 80, born 1990–1999) with correct check digits.
@@ -122,17 +121,7 @@ func (w *world) outcome(c conversation) string {
 	var lines []string
 	for _, party := range []string{hospice, bydel} {
 		for _, kind := range []string{"DocumentReference", "Communication", "Encounter", "Task", "Patient", "CarePlan"} {
-			out, err := w.gateway.Do(context.Background(), person(party), gateway.Interaction{
-				Code: gateway.Find, Target: fhir.Reference{Type: fhir.Type(kind)},
-				Search: gateway.Search{Subject: gateway.Subject{NIN: nin}, Count: 200, Self: "/fhir/" + kind, Base: "http://sluse.test/fhir", Canonical: kind},
-			})
-			must(w.t, err)
-			var b strings.Builder
-			_, err = out.Release.WriteTo(&b)
-			must(w.t, err)
-			res, err := gateway.ParseAuthored([]byte(b.String()))
-			must(w.t, err)
-			for _, e := range res.Root().Get("entry").Items() {
+			for _, e := range w.entries(party, kind, gateway.Subject{NIN: nin}) {
 				if e.Get("search", "mode").Text() == "outcome" {
 					continue
 				}

@@ -1,33 +1,16 @@
 package exchange_test
 
 import (
-	"context"
 	"strings"
 	"testing"
 
-	"github.com/sluse/sluse/gateway"
 	"github.com/sluse/sluse/gateway/fhir"
 )
 
 // asked are the urgent Tasks about messages of a transition that a party has.
-func (w *world) asked(party string) (tasks []*fhir.Value) {
+func (w *world) asked(party string) []*fhir.Value {
 	w.t.Helper()
-	out, err := w.gateway.Do(context.Background(), person(party), gateway.Interaction{
-		Code: gateway.Find, Target: fhir.Reference{Type: "Task"},
-		Search: gateway.Search{Count: 100, Self: "/fhir/Task", Base: "http://sluse.test/fhir", Canonical: "Task"},
-	})
-	must(w.t, err)
-	var b strings.Builder
-	_, err = out.Release.WriteTo(&b)
-	must(w.t, err)
-	res, err := gateway.ParseAuthored([]byte(b.String()))
-	must(w.t, err)
-	for _, e := range res.Root().Get("entry").Items() {
-		if task := e.Get("resource"); task.Get("code", "coding").Items() != nil && strings.Contains(string(task.Get("code").Raw()), "transition-refused") {
-			tasks = append(tasks, task)
-		}
-	}
-	return tasks
+	return w.told(party, "transition-refused")
 }
 
 // TestRefusedTransitionIsNotLeftToAnAppRec: who answers for a message that a patient's way hangs on is asked by an urgent
