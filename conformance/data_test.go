@@ -10,6 +10,7 @@ import (
 const (
 	kariNIN    = "12859200212" // the demo's patient
 	otherNIN   = "21869245515"
+	thirdNIN   = "14879330018"
 	unknownNIN = "09848800292" // nobody registers her
 )
 

@@ -381,9 +381,9 @@ func (w *ward) checkMessages(t *testing.T, c *chaos) {
 	t.Logf("messages %d, lost %d, double effects %d", len(c.messages), lost, double)
 }
 
-// effects counts the Observations that messages about a person became.
+// effects counts the Encounters that messages about a person became.
 func (w *ward) effects(t *testing.T, patient string, found map[string]int) {
-	for next := "/fhir/Observation?_count=100&patient=" + patient; next != ""; {
+	for next := "/fhir/Encounter?_count=100&patient=" + patient; next != ""; {
 		a := w.bydel.must(http.StatusOK, http.MethodGet, strings.TrimPrefix(next, w.bydel.base), nil)
 		var page []map[string]any
 		page, next = entries(t, a.body)

@@ -56,6 +56,8 @@ func twoWorlds(t *testing.T, count int) {
 	shown := full.visible(t)
 	full.hide(t)
 	hidden := full.conceal(t, shown)
+	empty.store(t, "Patient", "tredje", patient(thirdNIN))
+	empty.withhold(t, "tredje", thirdNIN)
 	full.settle(t)
 	empty.settle(t)
 	var visible []string
@@ -85,7 +87,7 @@ func twoWorlds(t *testing.T, count int) {
 				at++
 			}
 			from := max(0, at-200)
-			t.Errorf("LEAK: request %d (%s) as %s: %s %s %s %v %.500s\nwithout: …%.600s\nwith:    …%.600s", n, p.door, p.who, p.method, p.path, p.form, p.header, p.body, x[from:], y[from:])
+			t.Errorf("LEAK: request %d (%s) as %s: %s %s %s %v %.500s\nwithout: …%.600s\nwith:    …%.3600s", n, p.door, p.who, p.method, p.path, p.form, p.header, p.body, x[from:], y[from:])
 			if differ++; differ > 20 {
 				break
 			}
@@ -170,22 +172,30 @@ func (w *world) hide(t *testing.T) {
 		"owner":{"reference":"`+w.asks["ous-tsb"].organization+`"},"authoredOn":"2026-02-02"}`))
 	w.store(t, "Observation", "skjult", label(`{"resourceType":"Observation","status":"final","code":{"text":"Gjeld"},"subject":{"reference":"`+kari+`"},"valueString":"x"}`))
 	other := "Patient/" + bydel.herID + "-annen"
-	w.deliver(t, "skjult-1") // no samtykke lets it through
-	given := w.store(t, "Consent", "tilbaketrukket", consent(other, bydel.organization, []string{w.asks["ous-tsb"].organization},
-		[]string{bydel.organization}, []string{"logistikk", "rus", "psykisk", "somatisk"}))
-	w.deliver(t, "skjult-2") // and this one lies in the mailbox when the samtykke is withdrawn
-	bydel.must(http.StatusNoContent, http.MethodDelete, "/fhir/"+given, nil)
+	w.deliver(t, "skjult-1", otherNIN) // no samtykke lets it through
+	w.withhold(t, "annen", otherNIN)
 	for n := range 5 {
 		w.store(t, "CarePlan", fmt.Sprintf("annen-%d", n), carePlan(other, fmt.Sprintf("annen-%d", n), 900))
 	}
 	w.store(t, "Consent", "annen", consent(other, bydel.organization, []string{w.as("velferdsetaten").organization}, []string{bydel.organization}, []string{"bolig"}))
 }
 
-// deliver hands in a message from the bydel to the hospital about somebody else.
-func (w *world) deliver(t *testing.T, msgID string) {
+// withhold lets a message lie in the hospital's mailbox when the samtykke is withdrawn. The hospital is told that there
+// was one, and no more (it could see it before): so there is one in both worlds, about different persons.
+func (w *world) withhold(t *testing.T, name, nin string) {
+	bydel := w.asks["bydel-sagene"]
+	person := "Patient/" + bydel.herID + "-" + name
+	given := w.store(t, "Consent", "tilbaketrukket", consent(person, bydel.organization, []string{w.asks["ous-tsb"].organization},
+		[]string{bydel.organization}, []string{"logistikk", "rus", "psykisk", "somatisk"}))
+	w.deliver(t, "skjult-2", nin)
+	bydel.must(http.StatusNoContent, http.MethodDelete, "/fhir/"+given, nil)
+}
+
+// deliver hands in a message from the bydel to the hospital about somebody.
+func (w *world) deliver(t *testing.T, msgID, nin string) {
 	t.Helper()
 	bydel := w.asks["bydel-sagene"]
-	document := admitted(msgID, bydel.herID, w.asks["ous-tsb"].herID, otherNIN, "Ullevål")
+	document := admitted(msgID, bydel.herID, w.asks["ous-tsb"].herID, nin, "Ullevål")
 	if a, err := bydel.postMessage(document); err != nil || a.status != http.StatusCreated {
 		t.Fatalf("message: %v, status %d: %s", err, a.status, a.body)
 	}
@@ -352,7 +362,7 @@ func wideQuery(one func([]string) string, her string) string {
 		"ServiceRequest?_has:Task:focus:_id=" + her + "-skjult", "CarePlan?activity-code=skjult", "CarePlan?activity-code:missing=" + one([]string{"true", "false"}),
 		"CarePlan?activity-code:not=skjult&_total=accurate", "CarePlan?activity-code:text=" + one([]string{"gjeld", "b"}), "CarePlan?_list=" + her + "-skjult",
 		"CarePlan?_total=" + one([]string{"accurate", "estimate", "none"}) + "&_count=" + one([]string{"0", "1", "5"}), "CarePlan?_summary=" + one([]string{"count", "true", "text", "data"}),
-		"CarePlan?_elements=title,activity&_count=3", "CarePlan?_sort=" + one([]string{"_id", "-_id", "date,_id", "-date,_id"}) + "&_count=5", "Task?_sort=-modified,_id&_total=accurate",
+		"CarePlan?_elements=title,activity&_count=3", "CarePlan?_sort=" + one([]string{"_id", "-_id", "date,_id", "-date,_id"}) + "&_count=5", "Task?_sort=-modified,_lastUpdated&_total=accurate",
 		"Task?_include=Task:focus&_include=Task:patient", "Task?_include=Task:*", "ServiceRequest?_revinclude=Task:focus", "Patient?_revinclude=CarePlan:patient&_revinclude=Observation:patient",
 		"Patient?_id=" + kari + "," + annen + "&_revinclude=Task:patient&_include:iterate=Task:focus", "Organization?_revinclude=Task:owner&_count=200", "CarePlan?patient=" + kari + "&_revinclude=Provenance:target",
 		"?_type=CarePlan,Task,Observation&_count=7", "?_type=CarePlan,Patient&_total=accurate", "?_type=Task,ServiceRequest&status=requested", "?_type=Patient&_has:CarePlan:patient:status=active",

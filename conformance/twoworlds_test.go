@@ -240,7 +240,7 @@ func (c *curious) shape(kind string, list []pair) []pair {
 
 // order is a value of _sort. By id only what has the same ids in both worlds.
 func (c *curious) order(kind string) string {
-	if kind == "CarePlan" || kind == "Task" {
+	if kind == "CarePlan" {
 		return c.one("_lastUpdated", "-_lastUpdated", "_id", "-_id", "status,_id")
 	}
 	return c.one("_lastUpdated", "-_lastUpdated", "date,_lastUpdated", "-date,-_lastUpdated", "-code,_lastUpdated", "status,_lastUpdated")

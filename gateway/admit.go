@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/sluse/sluse/gateway/fhir"
 )
@@ -23,6 +24,7 @@ func mailboxOf(dir Directory, p Party, to Addressee) asked {
 type piece struct {
 	section Section
 	records []Record
+	apart   []string // elements of the records that stand in sections of their own, since they tell where the person is
 }
 
 // pieces sorts records into sections. A section without records stands for itself, as a part of the
@@ -38,6 +40,11 @@ func pieces(sections []Section, records []Record, path func(i int) string, docum
 		}
 		if len(p.records) == 0 {
 			p.records = []Record{document}
+		}
+		for _, inner := range sections {
+			if inner.Where != "" && strings.HasPrefix(inner.Path, s.Path+"/") {
+				p.apart = append(p.apart, inner.Where)
+			}
 		}
 		list = append(list, p)
 	}
@@ -63,7 +70,10 @@ func (p Permit) covers(r Record) Labels {
 func (p Permit) lacks(c piece) (missing Labels, whole bool) {
 	whole = true
 	for _, r := range c.records {
-		need := withPlace(c.section.Labels) | needs(r)
+		need := withPlace(c.section.Labels) | c.needs(r)
+		if c.section.Where != "" {
+			need |= addressMask
+		}
 		if c.section.Head { // parts of the Patient have sections of their own; samarbeid is asked once, below
 			if need = (c.section.Labels | r.Labels) &^ Samarbeid; need == 0 {
 				continue
@@ -76,6 +86,21 @@ func (p Permit) lacks(c piece) (missing Labels, whole bool) {
 		}
 	}
 	return missing, whole
+}
+
+// needs is what must be covered of a record of the section. What stands in a section of its own is left out there.
+func (c piece) needs(r Record) Labels {
+	l := r.Labels
+	for _, p := range r.Parts {
+		if slices.ContainsFunc(c.apart, func(name string) bool {
+			return strings.HasPrefix(p.Path, string(r.Reference.Type)+"."+name)
+		}) {
+			l |= p.Labels &^ addressMask
+			continue
+		}
+		l |= p.Labels
+	}
+	return l
 }
 
 // substantive tells whether the section holds more than how the message came about.

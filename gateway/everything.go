@@ -105,7 +105,7 @@ func (g *Gateway) everythingPage(ctx context.Context, v View, who asked, in Inte
 	for _, r := range beside {
 		page.include(r, r.Body)
 	}
-	return looked{out: Outcome{Release: page.release()}, entries: done.entries, fetched: done.fetched}, nil
+	return looked{out: page.told(), entries: done.entries, fetched: done.fetched}, nil
 }
 
 // about is whose records are collected.

@@ -71,7 +71,7 @@ func (g *Gateway) emptyHistory(ctx context.Context, v View, who asked, p Permit,
 	}
 	entry, err := g.entry(who, in.Code, Released, facts.Person)
 	entry.Type, entry.Query = in.Target.Type, in.Search.Canonical
-	return looked{out: Outcome{Release: newPage("history", in.Search).release()}, entries: []AuditEntry{entry}}, err
+	return looked{out: newPage("history", in.Search).told(), entries: []AuditEntry{entry}}, err
 }
 
 // timelineAt lists versions of a type or of the system. Nobody is named: each person on the page is
@@ -146,7 +146,7 @@ func (g *Gateway) historyPage(who asked, in Interaction, rows []Record, bound []
 			return looked{}, err
 		}
 	}
-	return looked{out: Outcome{Release: page.release()}, entries: done.entries, fetched: done.fetched}, nil
+	return looked{out: page.told(), entries: done.entries, fetched: done.fetched}, nil
 }
 
 // historyBinding is what the link to a next page is good for.

@@ -101,5 +101,6 @@ type Outcome struct {
 	Updated  time.Time
 	Location fhir.Reference // with Version, for create and update
 	Created  bool
+	Bare     bool         // a page without a record: how long it took must not tell whether one was hidden
 	Issues   []fhir.Issue // $validate: what there is to say, never nothing; create and update: remarks on what is stored
 }

@@ -139,6 +139,7 @@ type Section struct {
 	Path    string // stable place in the document
 	Name    string // heading, for reports: a category, never content
 	Labels  Labels // of the table
+	Where   string // it tells where the person is, and so does this element of a record of the section around it: "location"
 	Dropped bool   // never crosses by this message type: free text of LOG_*
 	Unknown bool   // what no schema knows: withheld for that, not for lack of samtykke
 	Head    bool   // what every delivery of the message carries: when it may not cross, nothing does

@@ -286,6 +286,9 @@ func (p *page) release() Release {
 	return Release{head: append(b, `,"entry":[`...), body: append(entries, `]}`...)}
 }
 
+// told is the Bundle as the answer.
+func (p *page) told() Outcome { return Outcome{Release: p.release(), Bare: p.count == 0} }
+
 func (p *page) nextLink() string {
 	separator := "?"
 	if strings.Contains(p.search.Self, "?") {

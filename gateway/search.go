@@ -63,7 +63,7 @@ func (g *Gateway) searchAt(ctx context.Context, v View, a Actor, in Interaction)
 		return looked{}, err
 	}
 	err = g.asQuestion(who, in, &rows)
-	return looked{out: Outcome{Release: page.release()}, entries: rows.entries, fetched: rows.fetched}, err
+	return looked{out: page.told(), entries: rows.entries, fetched: rows.fetched}, err
 }
 
 // asQuestion puts the search itself into the ledger. It stands beside releases of the asker's own

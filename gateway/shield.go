@@ -90,7 +90,10 @@ var placeSystems = map[string]bool{
 }
 
 // placeExtensions are the extensions of no-basis that hold the same.
-var placeExtensions = []string{"no-basis-urban-district", "no-basis-municipalitycode", "no-basis-propertyinformation", "no-basis-address-official", "birthPlace"}
+var placeExtensions = []string{"no-basis-urban-district", "no-basis-municipalitycode", "no-basis-propertyinformation", "no-basis-address-official", "birthPlace", "/sted"}
+
+// placeText is how the mapping names the place of an event, in an Observation.
+const placeText = "Sted"
 
 // placeTypes are contained resources that are places, or people who live with her.
 var placeTypes = map[string]bool{"Location": true, "RelatedPerson": true, "Patient": true}
@@ -179,6 +182,9 @@ func (p *places) isPlace(v *fhir.Value) bool {
 		return true
 	}
 	if placeSystems[v.Get("system").Text()] {
+		return true
+	}
+	if v.Get("code", "text").Text() == placeText { // a component of an Observation
 		return true
 	}
 	url := v.Get("url").Text()

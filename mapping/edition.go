@@ -8,7 +8,7 @@ import (
 
 // leafKinds are the kinds of a field that are no classes.
 var leafKinds = []string{"TEXT", "NOTE", "RICH", "BOOL", "INT", "DATE", "DAY", "TS", "CS", "CV", "CODE", "ANY", "PQ", "HCP",
-	"ORG", "PERSON", "CONTACT", "PLACE", "KEEP",
+	"ORG", "PERSON", "CONTACT", "PLACE", "WHERE", "KEEP",
 	"NAME", "NIN", "IDENT", "MAPPED", "DAYV", "TELECOM", "DOC", "KEPT"}
 
 // link resolves inherited fields and the names of classes, for each version that a message is of.

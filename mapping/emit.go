@@ -339,7 +339,7 @@ func (x *emitter) leafOut(f *field, base *node) []*out {
 		switch f.kind {
 		case "CS", "CV", "CODE", "ANY":
 			o = x.codedOut(name, f, v)
-		case "PLACE":
+		case "PLACE", "WHERE":
 			if !x.log || !reveals(v.string()) {
 				o = &out{name: name, text: v.take()}
 			} else {

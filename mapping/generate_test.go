@@ -201,7 +201,7 @@ func (g *generator) leaf(o *out, f *field) {
 	day := fmt.Sprintf("20%02d-%02d-%02d", 10+g.r.IntN(16), 1+g.r.IntN(12), 1+g.r.IntN(28))
 	moment := []string{day, day[:7], day[:4], day + "T10:15:30+01:00", day + "T09:00:00Z"}[g.r.IntN(5)]
 	switch f.kind {
-	case "TEXT", "NOTE", "RICH", "PLACE", "KEEP":
+	case "TEXT", "NOTE", "RICH", "PLACE", "WHERE", "KEEP":
 		o.text = g.words()
 	case "BOOL":
 		o.text = []string{"true", "false"}[g.r.IntN(2)]

@@ -31,7 +31,7 @@ func (r *reader) leaf(e *elem, f *field, cur *building, base *node, sec int) {
 		}
 	}
 	switch f.kind {
-	case "TEXT", "NOTE", "RICH", "PLACE":
+	case "TEXT", "NOTE", "RICH", "PLACE", "WHERE":
 		r.textLeaf(e, f, cur, base, sec)
 	case "BOOL", "INT", "DATE", "DAY":
 		r.typedText(e, f, cur, base)
@@ -67,8 +67,8 @@ func (r *reader) literals(f *field, base *node) {
 }
 
 func (r *reader) textLeaf(e *elem, f *field, cur *building, base *node, sec int) {
-	if r.log && (f.kind == "NOTE" || f.kind == "RICH" || f.kind == "PLACE" && reveals(e.text)) {
-		if f.kind == "PLACE" {
+	if r.log && (f.kind == "NOTE" || f.kind == "RICH" || f.places() && reveals(e.text)) {
+		if f.places() {
 			r.report(Finding{Path: e.path(), Outcome: Reveals, Target: "Section.Drop"})
 			r.drop(e, "Stedsnavn som røper rusbehandling")
 		} else {
@@ -76,7 +76,7 @@ func (r *reader) textLeaf(e *elem, f *field, cur *building, base *node, sec int)
 		}
 		return
 	}
-	if f.kind == "PLACE" && reveals(e.text) {
+	if f.places() && reveals(e.text) {
 		r.report(Finding{Path: e.path(), Outcome: Reveals, Target: "rus"})
 		r.label(sec, "rus")
 	}
@@ -99,6 +99,9 @@ func (r *reader) textLeaf(e *elem, f *field, cur *building, base *node, sec int)
 	base.put(f.targets[0].path, r.str(text))
 	r.mappedText(e, cur, f.targets[0].name)
 	r.literals(f, base)
+	if f.kind == "WHERE" && !r.indivisible(sec) {
+		r.addSection(Section{Path: e.path(), Name: "Sted", Labels: slices.Clone(r.in.Sections[sec].Labels), Where: f.targets[0].path[0].name}, "")
+	}
 }
 
 // clean refuses the C1 control characters, which XML allows and a FHIR string does not.

@@ -168,6 +168,7 @@ type Section struct {
 	ByContent bool     // the codes of the resources decide; Labels then holds only what the table adds
 	Keys      []string // the resources made from it; the Patient belongs to the head alone
 	Whole     bool     // the kept original: every label of every part; not a path for Withhold
+	Where     string   `json:",omitempty"` // it tells where the person is, and so does this element of the resource that it is part of: "location"
 	Drop      bool     // LOG_: free text or a clinical reference, to be dropped from every delivery and reported
 }
 

@@ -90,6 +90,9 @@ type field struct {
 	slot             int // order of the field that fills the same place: another spelling of it
 }
 
+// places tells whether the text names a place, which may tell what is done there.
+func (f *field) places() bool { return f.kind == "PLACE" || f.kind == "WHERE" }
+
 type target struct {
 	path      []step
 	name      string // path, as the report writes it

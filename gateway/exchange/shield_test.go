@@ -102,3 +102,40 @@ func TestEmergencyLeavesNothingInTheJournal(t *testing.T) {
 		t.Error("LEAK: what was read in an emergency is found after it")
 	}
 }
+
+const stayPlace = "Kanaristedet"
+
+// TestStayIsToldWithoutItsPlace: under kode 7 the message that she is admitted crosses, less where she is, by message
+// and in what became of it: nobody is left without care because her address is secret.
+func TestStayIsToldWithoutItsPlace(t *testing.T) {
+	for name, late := range map[string]bool{"before it is sent": false, "before it is fetched": true} {
+		w, p := hospital(t, "Meldingsmottak")
+		w.create(person(bydel), "Consent", consentBody("active", p, "ous", "bydel", "logistikk", "samarbeid", "demografi"))
+		if !late {
+			w.protect(bydel, p, "fortrolig")
+		}
+		if status, text := w.admitted("stay", "<po:StedHendelse>Oslo universitetssykehus HF", "<po:StedHendelse>"+stayPlace); status == 2 {
+			t.Fatalf("%s: AppRec %d %q", name, status, text)
+		}
+		if late {
+			w.protect(bydel, p, "fortrolig")
+		}
+		list, _ := w.documents(bydel, "8100021")
+		if len(list) != 1 {
+			t.Fatalf("%s: %d documents, want 1", name, len(list))
+		}
+		body, _ := w.fetch(bydel, list[0].ID)
+		found := w.searchAll(person(bydel))
+		for what, text := range map[string]string{"the document": body, "FHIR": found} {
+			if strings.Contains(text, stayPlace) {
+				t.Errorf("%s: LEAK of where she is in %s", name, what)
+			}
+		}
+		if !strings.Contains(body, admission) || !strings.Contains(found, admission) {
+			t.Errorf("%s: that she is admitted does not cross", name)
+		}
+		if !strings.Contains(w.searchAll(person(hospice)), stayPlace) {
+			t.Errorf("%s: the sender does not have the place itself", name)
+		}
+	}
+}

@@ -135,7 +135,7 @@ func (Translator) Map(m gateway.Message, id func(t fhir.Type, key string) fhir.I
 			return gateway.Delivery{}, err
 		}
 		d.Sections = append(d.Sections, gateway.Section{
-			Path: s.Path, Name: s.Name, Labels: labels, Dropped: s.Drop, Head: s.IsHead(),
+			Path: s.Path, Name: s.Name, Labels: labels, Dropped: s.Drop, Head: s.IsHead(), Where: s.Where,
 			Unknown: slices.Contains(unknown, s.Path),
 		})
 	}

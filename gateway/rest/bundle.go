@@ -206,6 +206,7 @@ func (a *api) transaction(r *request, entries []*fhir.Value) (answer, error) {
 	}
 	p := newReply("transaction-response", language(r.http.Header))
 	for i, out := range outs {
+		r.bare = r.bare || out.Bare
 		if err := p.addDone(plans[i].answer(out, a.Base), i); err != nil {
 			return answer{}, err
 		}

@@ -33,6 +33,7 @@ type house struct {
 	metrics *prometheus.Registry
 	tokens  map[string]string
 	core    *gateway.Gateway // for what goes on in the background
+	pauses  []time.Duration  // that answers waited
 }
 
 // guarded is a log that many write and one reads.
@@ -90,6 +91,7 @@ func newHouse(t *testing.T) *house {
 	h.Handler, err = New(Config{
 		Gateway: g, Authenticator: byHelseID{verifier}, Base: testBase, Version: "test", Clock: time.Now,
 		Random: rand.Reader, Metrics: h.metrics, Log: slog.New(slog.NewJSONHandler(h.log, nil)),
+		Pause: func(_ context.Context, d time.Duration) { h.pauses = append(h.pauses, d) },
 	})
 	must(t, err)
 	for _, p := range helseid.Personas() {

@@ -142,7 +142,9 @@ func (a *api) find(r *request, c call) (answer, error) {
 // interact does one interaction for the requester, in the language that was asked for.
 func (a *api) interact(r *request, in gateway.Interaction) (gateway.Outcome, error) {
 	in.Search.English = r.english()
-	return a.Gateway.Do(r.ctx, r.actor, in)
+	out, err := a.Gateway.Do(r.ctx, r.actor, in)
+	r.bare = r.bare || err != nil || out.Bare
+	return out, err
 }
 
 func (r *request) english() bool { return language(r.http.Header) == "en" }

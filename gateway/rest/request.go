@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -23,6 +24,8 @@ type request struct {
 	prefer preference
 	proven bool   // must prove who asks
 	within string // compartment search: the type, or "*"
+	begun  time.Time
+	bare   bool // something that was asked for is not there, or may not be seen
 }
 
 // handle performs one interaction: negotiate, authenticate, check the name, perform, answer. proven
@@ -31,12 +34,15 @@ func (a *api) handle(t fhir.Type, proven bool, do performer) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		ctx, cancel := context.WithTimeout(c.Request.Context(), a.Timeout)
 		defer cancel()
-		r := &request{ctx: ctx, http: c.Request, writer: c.Writer, format: fhirJSON, prefer: preferred(c.Request.Header), proven: proven}
+		r := &request{ctx: ctx, http: c.Request, writer: c.Writer, format: fhirJSON, prefer: preferred(c.Request.Header), proven: proven, begun: a.Clock()}
 		r.target = fhir.Reference{Type: t, ID: fhir.ID(c.Param("id")), Version: c.Param("version")}
 		r.within = c.Param("kind")
 		ans, err := a.perform(r, do)
 		note(c, r, err)
 		mayPack(c, err == nil && ans.packs())
+		if err != nil || r.bare {
+			a.even(r)
+		}
 		a.respond(c, r, ans, err)
 	}
 }

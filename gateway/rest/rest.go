@@ -41,6 +41,8 @@ type Config struct {
 	Timeout       time.Duration         // of one interaction; default 10 s
 	Demo          bool                  // tells clients of the demo issuer
 	Tokens        Tokens                // what clients are told of where tokens come from; default: nothing
+	// Pause waits so long, or until nobody waits any longer; default: by a timer.
+	Pause func(context.Context, time.Duration)
 	// Origins are the web applications, as "https://host[:port]", that a browser may let read the
 	// answers (CORS); "*" is any. Default: none. Credentials that a browser adds by itself are never
 	// allowed: a token must be put into the header.
@@ -75,6 +77,9 @@ func (c *Config) validate() error {
 	}
 	if c.Metrics == nil {
 		c.Metrics = prometheus.NewRegistry()
+	}
+	if c.Pause == nil {
+		c.Pause = pause
 	}
 	if c.Timeout == 0 {
 		c.Timeout = 10 * time.Second
