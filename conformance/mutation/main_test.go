@@ -8,6 +8,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/sluse/sluse/policies"
 )
 
 // The mutants fit the sources: there are many of each suite, each has a name of its own, the Go that holds them is Go,
@@ -38,6 +42,28 @@ func TestMutantsFitTheSources(t *testing.T) {
 	}
 	if _, err := readSurvivors("conformance/mutation/survivors.txt", all); err != nil {
 		t.Error(err)
+	}
+	changed(t, all)
+}
+
+// changed demands that every mutant of Rego is another program than the policy: it could not be killed otherwise.
+func changed(t *testing.T, all []mutant) {
+	t.Helper()
+	sources, err := policies.Modules(false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	was := map[string]*ast.Module{}
+	for name, source := range sources {
+		was[name] = ast.MustParseModule(source)
+	}
+	for _, m := range all {
+		if m.File == "" {
+			continue
+		}
+		if is, err := ast.ParseModule(m.File, m.Text); err == nil && is.Equal(was[m.File]) {
+			t.Errorf("%s is the policy as it was", m.Name)
+		}
 	}
 }
 

@@ -71,7 +71,9 @@ func (t *regoTree) walk() {
 				at.Else = nil
 				return
 			}
-			t.head(at)
+			if at == r { // the formatter writes the value of an else as it stood in the source
+				t.head(at)
+			}
 			t.bodies(at)
 			if t.what != "" {
 				return
@@ -196,15 +198,18 @@ func (t *regoTree) constants(term *ast.Term) {
 	switch v := term.Value.(type) {
 	case ast.Boolean:
 		if t.turn() {
-			t.what, term.Value = fmt.Sprintf("%v → %v", v, !v), !v
+			t.what = fmt.Sprintf("%v → %v", v, !v)
+			rewrite(term, !v)
 		}
 	case ast.String:
 		if t.turn() {
-			t.what, term.Value = fmt.Sprintf("%s → another", v), v+"-"
+			t.what = fmt.Sprintf("%s → another", v)
+			rewrite(term, v+"-")
 		}
 	case ast.Number:
 		if n, ok := v.Int(); ok && t.turn() {
-			t.what, term.Value = fmt.Sprintf("%s → %d", v, n+1), ast.Number(json.Number(fmt.Sprint(n+1)))
+			t.what = fmt.Sprintf("%s → %d", v, n+1)
+			rewrite(term, ast.Number(json.Number(fmt.Sprint(n+1))))
 		}
 	case ast.Call:
 		for _, other := range operators[v[0].String()] {
@@ -228,6 +233,16 @@ func (t *regoTree) constants(term *ast.Term) {
 				return
 			}
 		}
+	}
+}
+
+// rewrite gives a term another value. The formatter writes a string as it stood in the source.
+func rewrite(term *ast.Term, v ast.Value) {
+	term.Value = v
+	if term.Location != nil {
+		moved := *term.Location
+		moved.Text = []byte(v.String())
+		term.Location = &moved
 	}
 }
 
