@@ -10,7 +10,7 @@ LINT_VERSION := v2.15.0
 LINT := .bin/golangci-lint-$(LINT_VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-reference lint bench soak sabotage postgres broker clients
+.PHONY: help demo test test-reference lint bench soak sabotage postgres broker browser clients
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,7 +34,7 @@ lint: $(LINT) ## gofmt and golangci-lint
 bench: postgres ## the budgets beside their floors (BENCH=regexp)
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -timeout 30m ./...
 
-soak: postgres broker ## the long tests: kill loop, load, growth, queues
+soak: postgres broker browser ## the long tests: kill loop, load, growth, queues
 	.ci/tagged soak -timeout 90m -v
 
 sabotage: postgres clients ## break every guard in turn and demand a red test
@@ -45,6 +45,9 @@ postgres:
 
 broker:
 	@deploy/ensure-broker
+
+browser:
+	@deploy/ensure-browser
 
 clients:
 	@deploy/ensure-clients

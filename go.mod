@@ -3,9 +3,9 @@ module github.com/sluse/sluse
 go 1.26.1
 
 require (
+	github.com/Azure/go-amqp v1.4.0
 	github.com/alecthomas/kong v1.17.0
 	github.com/anishathalye/porcupine v1.3.1
-	github.com/Azure/go-amqp v1.4.0
 	github.com/beevik/etree v1.8.1
 	github.com/dchest/siphash v1.2.3
 	github.com/gin-gonic/gin v1.12.0
@@ -22,6 +22,7 @@ require (
 	github.com/smallstep/pkcs7 v0.2.1
 	go.yaml.in/yaml/v3 v3.0.5
 	golang.org/x/mod v0.41.0
+	golang.org/x/net v0.61.0
 	golang.org/x/text v0.43.0
 	pgregory.net/rapid v1.3.0
 )
@@ -82,7 +83,6 @@ require (
 	go.uber.org/multierr v1.11.0 // indirect
 	golang.org/x/arch v0.22.0 // indirect
 	golang.org/x/crypto v0.58.0 // indirect
-	golang.org/x/net v0.61.0 // indirect
 	golang.org/x/sync v0.24.0 // indirect
 	golang.org/x/sys v0.49.0 // indirect
 	google.golang.org/protobuf v1.36.12 // indirect

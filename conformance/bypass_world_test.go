@@ -107,7 +107,10 @@ func (w *bypassWorld) refOf(s, c int) string {
 }
 
 // syntheticNIN is the n-th number of a person who is nobody (month + 80).
-func syntheticNIN(n int) string {
+func syntheticNIN(n int) string { return bornNIN("079170", n) }
+
+// bornNIN is the n-th number of that birth date, DDMMYY.
+func bornNIN(born string, n int) string {
 	digit := func(s string, weights ...int) int {
 		sum := 0
 		for i, w := range weights {
@@ -116,7 +119,7 @@ func syntheticNIN(n int) string {
 		return (11 - sum%11) % 11
 	}
 	for serial, found := 10, 0; ; serial++ {
-		s := fmt.Sprintf("079170%03d", serial)
+		s := born + fmt.Sprintf("%03d", serial)
 		first := digit(s, 3, 7, 6, 1, 8, 9, 4, 5, 2)
 		if first == 10 {
 			continue

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -72,12 +71,8 @@ func (s *server) verify() (string, int) {
 // tamper changes the database as somebody with all rights on it can.
 func (s *server) tamper(t *testing.T, sql string) {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join(s.data, "database", "cluster", "postmaster.pid"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	ctx := context.Background()
-	conn, err := pgx.Connect(ctx, "host="+strings.Split(string(b), "\n")[4]+" user=sluse dbname=sluse")
+	conn, err := pgx.Connect(ctx, s.dsn(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/sluse/sluse/gateway/fhir"
 )
@@ -38,8 +39,11 @@ func pieces(sections []Section, records []Record, path func(i int) string, docum
 				p.records = append(p.records, r)
 			}
 		}
+		if len(p.records) == 0 && s.Where != "" {
+			p.records = around(s, sections, records, path)
+		}
 		if len(p.records) == 0 {
-			p.records = []Record{document}
+			p.records = []Record{s.stands(document)}
 		}
 		for _, inner := range sections {
 			if inner.Where != "" && strings.HasPrefix(inner.Path, s.Path+"/") {
@@ -49,6 +53,31 @@ func pieces(sections []Section, records []Record, path func(i int) string, docum
 		list = append(list, p)
 	}
 	return list
+}
+
+// around gives the records of the section that another stands in: a place is a part of them.
+func around(s Section, sections []Section, records []Record, path func(i int) string) (found []Record) {
+	outer := ""
+	for _, o := range sections {
+		if strings.HasPrefix(s.Path, o.Path+"/") && len(o.Path) > len(outer) {
+			outer = o.Path
+		}
+	}
+	for i, r := range records {
+		if outer != "" && path(i) == outer && r.Reference.Type != "Provenance" {
+			found = append(found, r)
+		}
+	}
+	return found
+}
+
+// stands is what a section without records is decided as: who she is and how she is reached is told by the Patient, which
+// has no date, and the rest by the document.
+func (s Section) stands(document Record) Record {
+	if s.Labels&Demografi != 0 {
+		document.Reference.Type, document.Low, document.High = "Patient", time.Time{}, time.Time{}
+	}
+	return document
 }
 
 // covers gives what the receiver may have of a record by message, whatever was fixed at an earlier
@@ -118,16 +147,25 @@ func (p Permit) head(custodian HERID, person PersonID, patient fhir.Reference) b
 
 // addressed begins the verdict for one receiver. It is settled already, and open is false, when the
 // receiver is nobody of ours or the message as a whole cannot cross.
-func (w *arrival) addressed(dir Directory, to Addressee) (v Verdict, party Party, open bool) {
+func (w *arrival) addressed(dir Directory, to Addressee, now time.Time) (v Verdict, party Party, open bool) {
 	v = Verdict{Receiver: to, masks: make([]Labels, len(w.records)), cited: make([][]Citation, len(w.records))}
 	party, ok := dir.Party(to.HERID)
-	if !ok {
+	takes := receptionOf(dir, to.HERID, w.message.Kind, now)
+	switch {
+	case takes.Closed:
+		v.Reasons = []Reason{ReceiverClosed}
+		return v, party, false
+	case !ok:
 		v.Reasons = []Reason{ReceiverUnknown}
 		return v, party, false
 	}
 	v.Party = party.ID
 	if w.reason != NoReason {
-		v.Reasons = []Reason{w.reason}
+		v.Reasons, v.Faults = []Reason{w.reason}, w.faults
+		return v, party, false
+	}
+	if takes.Refuses {
+		v.Reasons, v.Instead = []Reason{KindNotTaken}, takes.Instead
 		return v, party, false
 	}
 	return v, party, true
@@ -135,7 +173,7 @@ func (w *arrival) addressed(dir Directory, to Addressee) (v Verdict, party Party
 
 // admit decides for one receiver, before anything is stored, what of the message will cross.
 func (g *Gateway) admit(ctx context.Context, dir Directory, w *arrival, to Addressee) (Verdict, error) {
-	v, party, open := w.addressed(dir, to)
+	v, party, open := w.addressed(dir, to, g.Clock())
 	if !open {
 		return v, nil
 	}

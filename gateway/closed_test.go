@@ -262,7 +262,7 @@ var rowFaults = []fault{
 		r.Parts = slices.Clone(r.Parts)
 		r.Parts[0].Path = "CarePlan.activity[7]"
 	})},
-	{name: "the outline of another body", warm: true, arm: changing(func(r *gateway.Record) { r.Body = r.Body[:len(r.Body)/2] })},
+	{name: "half a body", warm: true, arm: changing(func(r *gateway.Record) { r.Body = r.Body[:len(r.Body)/2] })},
 	{name: "a body that cannot be read", arm: changing(func(r *gateway.Record) { r.Body = []byte(`{"resourceType":`) })},
 	{name: "no body", arm: changing(func(r *gateway.Record) { r.Body = nil })},
 	{name: "a row that panics", arm: changing(func(*gateway.Record) { panic("fault of the test") })},

@@ -60,7 +60,7 @@ func (g *Gateway) existing(ctx context.Context, tx Tx, s step, r Record) (Outcom
 		return Outcome{}, err
 	}
 	entry.Type = r.Reference.Type
-	entry.Entities = []AuditEntity{{Record: r.Reference, Custodian: holder(r)}}
+	entry.Entities = []AuditEntity{{Record: r.Reference, Custodian: holder(&r)}}
 	if !IsDirectory(r.Reference.Type) {
 		if err := tx.Record(ctx, []AuditEntry{entry}); err != nil {
 			return Outcome{}, err

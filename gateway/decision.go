@@ -181,7 +181,9 @@ func (l LedgerScope) reaches(r Record) bool {
 
 // Covered gives the labels that the scope covers for a record: the same formula as the SQL
 // predicate and as Rego's releasable (DESIGN § 3).
-func (s Scope) Covered(r Record) Labels {
+func (s Scope) Covered(r Record) Labels { return s.covered(&r) }
+
+func (s *Scope) covered(r *Record) Labels {
 	var permitted, denied Labels
 	limit, sent := r.sentTo(s.Own)
 	for i := range s.Terms {
@@ -199,14 +201,14 @@ func (s Scope) Covered(r Record) Labels {
 }
 
 // mask is what the term covers of a record for the receiver.
-func (t *Term) mask(r Record, own HERID) Labels {
+func (t *Term) mask(r *Record, own HERID) Labels {
 	if t.Via == "" {
 		return t.Mask
 	}
 	return t.Mask & r.sentAs(own, t.Via)
 }
 
-func (t *Term) touches(r Record) bool {
+func (t *Term) touches(r *Record) bool {
 	if !t.Custodians.Has(r.Custodian) || !t.names(r) {
 		return false
 	}
@@ -226,16 +228,20 @@ func (t *Term) touches(r Record) bool {
 }
 
 // owns tells whether the record is the party's own to read.
-func (s Scope) owns(r Record) bool {
+func (s Scope) owns(r Record) bool { return s.owned(&r) }
+
+func (s *Scope) owned(r *Record) bool {
 	return s.Own != "" && r.Custodian == s.Own && (!s.Self || (s.Person != 0 && r.Person == s.Person))
 }
 
 // Releases tells whether the record may leave, and under which covered labels.
-func (s Scope) Releases(r Record) (Labels, bool) {
+func (s Scope) Releases(r Record) (Labels, bool) { return s.releases(&r) }
+
+func (s *Scope) releases(r *Record) (Labels, bool) {
 	if IsDirectory(r.Reference.Type) {
 		return AllLabels, s.Directory
 	}
-	if s.owns(r) || s.reviews(r) {
+	if s.owned(r) || len(s.Reviews) > 0 && s.reviews(*r) {
 		return AllLabels, true
 	}
 	if r.Person == 0 || (s.Person != 0 && r.Person != s.Person) {
@@ -244,13 +250,13 @@ func (s Scope) Releases(r Record) (Labels, bool) {
 	if s.Fetched && r.Fetched != 0 {
 		return r.Fetched&^addressMask | s.open(), true
 	}
-	if s.Consents.shows(r) {
+	if s.Consents.shows(*r) {
 		return AllLabels, true
 	}
 	if slices.Contains(s.Except, r.effective().Type) || r.Labels == 0 {
 		return 0, false
 	}
-	c := s.Covered(r) | s.open()
+	c := s.covered(r) | s.open()
 	return c, r.Labels.Within(c)
 }
 
@@ -312,11 +318,13 @@ type Permit struct {
 }
 
 // Scope is what the store turns into predicates; the zero Permit's scope reaches nothing.
-func (p Permit) Scope() Scope {
+func (p Permit) Scope() Scope { return *p.scope() }
+
+func (p *Permit) scope() *Scope {
 	if p.decision.Effect != Allow {
-		return Scope{}
+		return &Scope{}
 	}
-	return p.decision.Scope
+	return &p.decision.Scope
 }
 
 // Interaction tells what the permit is for.

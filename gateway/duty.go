@@ -22,6 +22,7 @@ const (
 	Informed   StepKind = "informed"   // helseopplysninger
 	Reported   StepKind = "reported"   // utskrivningsrapport
 	Replied    StepKind = "replied"    // dialogmelding, theme 7 (Volven 7322)
+	Died       StepKind = "died"       // LOG_DOD
 )
 
 // Step is one message of a patient's way, as it came from one party to another. It is kept whatever became of the
@@ -171,9 +172,17 @@ func (o obligation) done(s Step, steps []Step) bool {
 
 // lapsed tells whether the step was taken back or overtaken, as far as the debtor knows.
 func (o obligation) lapsed(s Step, debtor HERID, steps []Step) bool {
-	return revoked(s, debtor, steps, Cancel, Supersede) || slices.ContainsFunc(steps, func(a Step) bool {
+	return revoked(s, debtor, steps, Cancel, Supersede) || dead(debtor, steps) || slices.ContainsFunc(steps, func(a Step) bool {
 		return slices.Contains(o.ends, a.Kind) && a.From == s.From && a.To == s.To && known(a, debtor) && a.Change != Cancel &&
 			!a.Made.Before(s.Made) && !revoked(a, debtor, steps, Cancel)
+	})
+}
+
+// dead tells whether the debtor knows that the patient has died: whoever told it, and whenever. Nothing is owed then, and a
+// message that was told of is owed no more.
+func dead(debtor HERID, steps []Step) bool {
+	return slices.ContainsFunc(steps, func(a Step) bool {
+		return a.Kind == Died && (a.From == debtor || a.To == debtor) && known(a, debtor) && a.Change != Cancel && !revoked(a, debtor, steps, Cancel)
 	})
 }
 
@@ -189,13 +198,13 @@ func known(s Step, party HERID) bool { return s.From == party || s.Crossed }
 
 // stepKinds are the message types that are steps whatever they hold; logistics are told by their child element.
 var stepKinds = map[string]StepKind{
-	"LOG_INNLAGT": Admitted, "LOG_UTSKRIVNINGSKLAR": Ready, "LOG_AVMELDING": Unready, "LOG_UTSKREVET": Discharged,
+	"LOG_INNLAGT": Admitted, "LOG_UTSKRIVNINGSKLAR": Ready, "LOG_AVMELDING": Unready, "LOG_UTSKREVET": Discharged, "LOG_DOD": Died,
 	"HELSEOPPL_SOKNAD": Informed, "UTSKRIVNINGSRAPPORT": Reported, "TVERRFAGLIG_EPIKRISE": Reported,
 }
 
 var stepElements = map[string]StepKind{
 	"MeldingInnlagtPasient": Admitted, "MeldingUtskrivningsklarPasient": Ready, "AvmeldingUtskrivningsklarPasient": Unready,
-	"MeldingOmUtskrevetPasient": Discharged,
+	"MeldingOmUtskrevetPasient": Discharged, "OrienteringOmDod": Died,
 }
 
 // stepOf tells what kind of step a mapped message is; "" for none.
@@ -278,7 +287,18 @@ func (g *Gateway) stepOut(ctx context.Context, tx Tx, s sending, m Message, to P
 	if kind == "" || to.ID == m.Party || s.order.Person <= 0 || s.order.Notice {
 		return nil
 	}
-	return g.steps(ctx, tx, m, s.order.Person, kind, time.Time{}, map[HERID]bool{to.ID: true})
+	at := time.Time{}
+	for _, r := range s.out.Records {
+		if r.Reference.Type != "Encounter" || !at.IsZero() {
+			continue
+		}
+		stay, err := ParseAuthored(r.Body)
+		if err != nil {
+			return Failed("gateway.step", Internal, err)
+		}
+		at = happened(kind, stay.Root())
+	}
+	return g.steps(ctx, tx, m, s.order.Person, kind, at, map[HERID]bool{to.ID: true})
 }
 
 // steps keeps a message as a step to each party, with whether it crossed, and sees to what is owed.

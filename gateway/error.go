@@ -78,6 +78,13 @@ func CodeOf(err error) Code {
 	return Internal
 }
 
+// asError gives an error as ours.
+func asError(err error) (*Error, bool) {
+	var e *Error
+	ok := errors.As(err, &e)
+	return e, ok
+}
+
 // absent is the one answer for what does not exist and for what is hidden.
 func absent(op string) *Error {
 	return Fault(op, NotFound, fhir.Issue{Severity: "error", Type: "not-found", Code: "absent"})

@@ -15,7 +15,7 @@ func (g *Gateway) extend(ctx context.Context, tx Tx, dir Directory, w *arrival, 
 		return err
 	}
 	state := Rejected
-	w.reason = kept.Content.Reason
+	w.reason, w.faults = kept.Content.Reason, kept.Content.Faults
 	for _, s := range statuses {
 		if s.Delivered {
 			state = Acknowledged
@@ -50,7 +50,7 @@ func (g *Gateway) extend(ctx context.Context, tx Tx, dir Directory, w *arrival, 
 
 // readmit decides for one receiver of a stored message, and lets it read what crosses.
 func (g *Gateway) readmit(ctx context.Context, tx Tx, dir Directory, w *arrival, e Envelope, to Addressee) (Verdict, error) {
-	v, party, open := w.addressed(dir, to)
+	v, party, open := w.addressed(dir, to, g.Clock())
 	if !open {
 		return v, nil
 	}

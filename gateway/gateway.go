@@ -34,7 +34,7 @@ type Gateway struct {
 	standings *recent[standingKey, Standing] // what decisions stood on lately
 }
 
-// Config wires a Gateway. Every field but Notices, Exports, Fetch and Log is required.
+// Config wires a Gateway. Every field but Orders, Notices, Exports, Fetch and Log is required.
 type Config struct {
 	Store      Store
 	Decider    Decider
@@ -43,6 +43,7 @@ type Config struct {
 	Clock      func() time.Time
 	Random     io.Reader    // versions and ids
 	SealKey    []byte       // 32 bytes; seals page cursors, and the secrets of subscriptions
+	Orders     Orders       // which messages a Communication may order; nil: none
 	Notices    Notices      // where subscribers may be notified; the zero value: nowhere
 	Exports    ExportLimits // of bulk exports; the zero value: the defaults
 	Fetch      FetchLimits  // by when messages must be fetched; nil: the defaults

@@ -25,7 +25,7 @@ func (r Record) effective() fhir.Reference {
 }
 
 // names tells whether types and items of the term have the record.
-func (t *Term) names(r Record) bool {
+func (t *Term) names(r *Record) bool {
 	by := r.effective()
 	typed, item := t.Types.Has(by.Type), t.Items.Has(by)
 	if t.Effect == Deny && r.Reference.Type == "Binary" {

@@ -12,7 +12,6 @@ var (
 	errNotCovered       = errors.New("record outside the scope reached release")
 	errCustodianUnknown = errors.New("custodian is not in the directory")
 	errCoverDiffers     = errors.New("covered labels differ between SQL and Go")
-	errPartNotFound     = errors.New("labelled part not found in the body")
 )
 
 // newID makes a random UUID (RFC 9562 version 4), for ids and versions: they tell nothing of

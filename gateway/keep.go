@@ -12,7 +12,7 @@ import (
 func (g *Gateway) keep(ctx context.Context, tx Tx, w *arrival) (Content, PersonID, error) {
 	content := Content{
 		Sections: w.delivery.Sections, AllOrNothing: w.delivery.AllOrNothing, Unreadable: w.delivery.Unreadable,
-		Reason: w.reason, Report: w.delivery.Report,
+		Reason: w.reason, Faults: w.faults, Report: w.delivery.Report,
 	}
 	person := w.facts.Person
 	var stored []Record
@@ -178,6 +178,9 @@ func (g *Gateway) answer(ctx context.Context, tx Tx, w *arrival, content Content
 	if err := g.tellAllUnanswered(ctx, tx, w.message, person, w.verdicts); err != nil {
 		return err
 	}
+	if err := g.tellEarlyUnanswered(ctx, tx, w.message, person, w.verdicts); err != nil {
+		return err
+	}
 	if !slices.ContainsFunc(w.verdicts, func(v Verdict) bool { return v.manual && !v.Crosses }) {
 		return nil
 	}
@@ -219,12 +222,12 @@ func (g *Gateway) acknowledge(ctx context.Context, tx Tx, m Message, person Pers
 }
 
 // reject ends a message that cannot be processed: the bytes stay, every receiver's AppRec says no.
-func (g *Gateway) reject(ctx context.Context, tx Tx, m Message, t Translator, why Reason) error {
+func (g *Gateway) reject(ctx context.Context, tx Tx, m Message, t Translator, why Reason, faults ...fhir.Issue) error {
 	answered, err := tx.Statuses(ctx, m.ID)
 	if err != nil {
 		return err
 	}
-	content, person := Content{Reason: why}, PersonID(0)
+	content, person := Content{Reason: why, Faults: faults}, PersonID(0)
 	switch kept, err := tx.Kept(ctx, m.ID); {
 	case err == nil: // a receiver more of a message that is stored
 		content, person = kept.Content, kept.Person
@@ -250,7 +253,7 @@ func (g *Gateway) reject(ctx context.Context, tx Tx, m Message, t Translator, wh
 		if slices.ContainsFunc(answered, func(s DeliveryStatus) bool { return s.Receiver == to.HERID && s.Status != NoAppRec }) {
 			continue
 		}
-		v := Verdict{Receiver: to, Reasons: []Reason{why}}
+		v := Verdict{Receiver: to, Reasons: []Reason{why}, Faults: faults}
 		if p, ok := dir.Party(to.HERID); ok {
 			v.Party = p.ID
 		}
@@ -266,10 +269,13 @@ func (g *Gateway) reject(ctx context.Context, tx Tx, m Message, t Translator, wh
 // one that came first does to this: order never changes the final state (DESIGN § 5, Receiving).
 func (g *Gateway) replace(ctx context.Context, tx Tx, w *arrival, own Content, person PersonID) error {
 	m := w.message
-	if (m.Change == Supersede || m.Change == Cancel) && m.Parent != "" && w.reason == NoReason {
-		earlier, err := tx.Settled(ctx, m.Party, MsgID(m.Parent))
-		if err != nil {
-			return err
+	if (m.Change == Supersede || m.Change == Cancel) && (m.Parent != "" || m.Threaded) && w.reason == NoReason {
+		earlier := w.earlier
+		if m.Parent != "" {
+			var err error
+			if earlier, err = tx.Settled(ctx, m.Party, MsgID(m.Parent)); err != nil {
+				return err
+			}
 		}
 		for _, e := range earlier {
 			if e.Person == person {

@@ -266,7 +266,7 @@ func openRelayed(p Permit, e Envelope, records []Record) opened {
 // Look gives the line of one message, as Mail would list it; hidden is absent.
 func (g *Gateway) Look(ctx context.Context, a Actor, id MessageID) (Listed, error) {
 	var line Listed
-	_, err := g.collect(ctx, a, id, nil, func(l Listed) { line = l })
+	_, err := g.collect(ctx, a, id, opening{line: func(l Listed) { line = l }})
 	return line, err
 }
 
@@ -274,11 +274,24 @@ func (g *Gateway) Look(ctx context.Context, a Actor, id MessageID) (Listed, erro
 // withheld, and to the party that sent it, as it sent it. What a receiver has once fetched is part
 // of its journal and stays as it was fetched (hpl. §§ 39–40).
 func (g *Gateway) Document(ctx context.Context, a Actor, id MessageID, t Translator) (Release, error) {
-	return g.collect(ctx, a, id, t, nil)
+	return g.collect(ctx, a, id, opening{translator: t, keep: true})
 }
 
-// collect opens a message; with a Translator it fetches the document.
-func (g *Gateway) collect(ctx context.Context, a Actor, id MessageID, t Translator, line func(Listed)) (_ Release, err error) {
+// Preview gives the document as Document does, for somebody to look at: the ledger has that look as it has a fetch, but the
+// message is not fetched by it. What waits to be fetched waits on, and what is withdrawn before it is fetched is not given.
+func (g *Gateway) Preview(ctx context.Context, a Actor, id MessageID, t Translator) (Release, error) {
+	return g.collect(ctx, a, id, opening{translator: t})
+}
+
+// opening is what is wanted of a message.
+type opening struct {
+	translator Translator   // nil: no document
+	line       func(Listed) // nil: no line
+	keep       bool         // the receiver has it from then on
+}
+
+// collect opens a message.
+func (g *Gateway) collect(ctx context.Context, a Actor, id MessageID, how opening) (_ Release, err error) {
 	const op = "gateway.collect"
 	defer g.failed(ctx, a, Interaction{Code: Collect}, &err)
 	who, err := g.exchanger(ctx, a)
@@ -298,13 +311,13 @@ func (g *Gateway) collect(ctx context.Context, a Actor, id MessageID, t Translat
 			return err
 		}
 		for _, e := range entries {
-			done, err := g.fetch(ctx, tx, dir, who, e, t, &out)
+			done, err := g.fetch(ctx, tx, dir, who, e, how, &out)
 			if err != nil {
 				return err
 			}
 			if done {
-				if line != nil {
-					line(listed(e))
+				if how.line != nil {
+					how.line(listed(e))
 				}
 				return nil
 			}
@@ -314,8 +327,8 @@ func (g *Gateway) collect(ctx context.Context, a Actor, id MessageID, t Translat
 			err = absent(op)
 		}
 		if err == nil {
-			if line != nil {
-				line(listed(Envelope{Message: m, Receiver: firstReceiver(m), AppRec: m.Kind == KindAppRec}))
+			if how.line != nil {
+				how.line(listed(Envelope{Message: m, Receiver: firstReceiver(m), AppRec: m.Kind == KindAppRec}))
 			}
 			out = Release{body: m.Document}
 			return nil // its own bytes, which it has already
@@ -348,9 +361,9 @@ func firstReceiver(m Message) HERID {
 	return m.Receivers[0].HERID
 }
 
-// fetch releases the document of one entry. The first time, the bytes and the versions that the
-// receiver now has are kept in the same transaction as the ledger.
-func (g *Gateway) fetch(ctx context.Context, tx Tx, dir Directory, who asked, e Envelope, t Translator, out *Release) (bool, error) {
+// fetch releases the document of one entry. The first time that it is to be kept, the bytes and the
+// versions that the receiver now has are kept in the same transaction as the ledger.
+func (g *Gateway) fetch(ctx context.Context, tx Tx, dir Directory, who asked, e Envelope, how opening, out *Release) (bool, error) {
 	if e.AppRec {
 		*out = Release{body: e.Message.Document}
 		return true, nil
@@ -368,20 +381,22 @@ func (g *Gateway) fetch(ctx context.Context, tx Tx, dir Directory, who asked, e 
 	if err != nil || !o.crosses {
 		return false, err
 	}
-	if t == nil {
+	if how.translator == nil {
 		return true, g.listing(ctx, tx, who, []PersonID{e.Person})
 	}
-	document, err := t.Withhold(e.Message.Document, o.withhold)
+	document, err := how.translator.Withhold(e.Message.Document, o.withhold)
 	if err != nil {
 		return false, err
 	}
 	var versions []FetchedVersion
 	entry.Entities, versions = o.disclosed(e)
-	if err := tx.Fetch(ctx, e.Key, document, versions); err != nil {
-		return false, err
-	}
-	if err := g.endNoted(ctx, tx, e, fetchedText); err != nil {
-		return false, err
+	if how.keep {
+		if err := tx.Fetch(ctx, e.Key, document, versions); err != nil {
+			return false, err
+		}
+		if err := g.endNoted(ctx, tx, e, fetchedText); err != nil {
+			return false, err
+		}
 	}
 	*out = Release{body: document}
 	return true, tx.Record(ctx, []AuditEntry{entry})

@@ -80,6 +80,8 @@ type Message struct {
 	Consent      ConsentStatement
 	Conversation string // RefToConversation
 	Parent       string // RefToParent
+	Thread       string // the id of what it is about, of a message that names what it changes by that alone (henvisning v1.x)
+	Threaded     bool   // it is such a message
 	Change       Change
 	National     NIN
 	Fault        NationalFault // set when National is zero
@@ -90,6 +92,7 @@ type Message struct {
 	At           time.Time // when it was claimed
 	State        MessageState
 	Actor        Actor // who handed it in
+	Whole        bool  // who handed it in has said: whole, or not at all
 }
 
 // AppRecStatus is kodeverk 8258.
@@ -124,6 +127,7 @@ type AppRec struct {
 type Submission struct {
 	Document []byte
 	Only     []HERID // the receivers that are to be handled; nil: all that the document names
+	Whole    bool    // it goes whole or not at all, whatever its type
 	origin   origin  // zero: the message API
 }
 
@@ -171,6 +175,7 @@ type Content struct {
 	AllOrNothing bool
 	Unreadable   bool            `json:",omitempty"` // Delivery.Unreadable
 	Reason       Reason          `json:",omitempty"` // why nothing of it crosses, whatever the consents say
+	Faults       []fhir.Issue    `json:",omitempty"` // of the content: places and codes, never a value
 	Notice       bool            `json:",omitempty"` // it tells of a withdrawal
 	Relayed      bool            // the resources are the sender's own records: one that is not covered stops all
 	Report       json.RawMessage `json:",omitempty"`
@@ -192,6 +197,8 @@ const (
 	NoReason         Reason = ""
 	ConsentMissing   Reason = "consent-missing"
 	ReceiverUnknown  Reason = "receiver-unknown"
+	ReceiverClosed   Reason = "receiver-closed" // in the directory, and not in use
+	KindNotTaken     Reason = "kind-not-taken"  // by that address: Verdict.Instead
 	NINMissing       Reason = "nin-missing"
 	NINWrong         Reason = "nin-wrong"
 	KindUnknown      Reason = "kind-unknown"
@@ -199,6 +206,7 @@ const (
 	ContentUnknown   Reason = "content-unknown"
 	AttachmentFault  Reason = "attachment-unreadable"
 	FreeTextDropped  Reason = "free-text-dropped"
+	ParentUnnamed    Reason = "parent-unnamed" // a change or cancellation of nothing that is here
 	ProcessingFailed Reason = "processing-failed"
 	ReceiverRejected Reason = "receiver-rejected"
 )
@@ -211,6 +219,8 @@ type Verdict struct {
 	Withheld  []Section
 	Missing   Labels // labels of what was withheld that no samtykke covers
 	Reasons   []Reason
+	Faults    []fhir.Issue // where the content breaks which rule: with ContentInvalid and KindUnknown
+	Instead   []Addressee  // of the receiver's party, who take the message: with KindNotTaken
 	Citations []Citation
 	masks     []Labels // per resource: what was covered, 0 when it does not cross
 	cited     [][]Citation
@@ -318,6 +328,7 @@ type Outbound struct {
 // Translator turns business documents into values and back. It is pure: package exchange
 // implements it on package mapping.
 type Translator interface {
+	Orders
 	// Head reads who sends what to whom about whom. An error of code Malformed or NotSupported
 	// means that nothing can be kept under a name: the document is refused at the door.
 	Head(document []byte) (Message, error)
@@ -336,9 +347,6 @@ type Translator interface {
 	WriteAppRec(a AppRec, m Message) ([]byte, error)
 	// ReadAppRec reads one.
 	ReadAppRec(document []byte) (AppRec, error)
-	// Render writes the document of an order, and a report of what it has no place for. Errors:
-	// NotSupported, Invalid or Malformed when it cannot be expressed as this type of message.
-	Render(o Outbound) (document, report []byte, err error)
 	// Category is the name people use for each label, for texts to the sender.
 	Category(l Labels) string
 }
@@ -380,6 +388,10 @@ type Inbox interface {
 	// Settled gives messages of the sender's party by MsgId (parent) with their content; none
 	// when it is not here, or not settled yet.
 	Settled(ctx context.Context, party HERID, id MsgID) ([]Envelope, error)
+	// Threaded gives earlier settled messages of the party about the person with that Thread, with their content.
+	Threaded(ctx context.Context, m Message, person PersonID) ([]Envelope, error)
+	// Answers gives settled messages of the party about the person that name the message as their parent, with their content.
+	Answers(ctx context.Context, party HERID, parent MsgID, person PersonID) ([]Envelope, error)
 	// Followers tells what settled messages of the party about the person do to the message.
 	Followers(ctx context.Context, party HERID, id MsgID, person PersonID) ([]Change, error)
 	// PatientOf finds the custodian's own Patient with that current national identifier; zero

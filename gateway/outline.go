@@ -1,61 +1,64 @@
 package gateway
 
-import "github.com/sluse/sluse/gateway/fhir"
+import (
+	"slices"
 
-// outlines remembers of versions that have left lately what to take away of them, so that the same
-// version is read once and then only cut. It holds byte ranges, the paths of labelled parts and no
-// labels, and is asked after a permit has allowed the version: nobody gets anything by it, and who may
-// not see a record learns nothing of it. Its nil value remembers nothing.
+	"github.com/sluse/sluse/gateway/fhir"
+)
+
+// outlines remembers of versions that have left lately how they were cut, so that the same version is read once and then
+// only cut. It holds byte ranges and the paths of parts, and is asked after a permit has allowed the version: nobody gets
+// anything by it, and who may not see a record learns nothing of it. Its nil value remembers nothing.
 type outlines struct {
 	*recent[fhir.Reference, outlined]
 }
 
-// outlined is one version: its outline, and the paths of its labelled parts, which are the choices.
+// outlined is one version as it left last: its cuts, and the paths of the parts that were not covered.
 type outlined struct {
-	outline *fhir.Outline
-	paths   []string
+	cuts  *fhir.Cuts
+	paths []string
 }
 
-// maxOutlined bounds the values of all outlines kept, of about 100 bytes each.
-const maxOutlined = 1 << 16
+// maxOutlined bounds the ranges of all cuts kept, of eight bytes each; a version has about ten.
+const maxOutlined = 1 << 17
 
 func newOutlines() *outlines {
 	return &outlines{newRecent[fhir.Reference, outlined](maxOutlined)}
 }
 
-// cut makes a release of a version that is remembered.
-func (o *outlines) cut(r Record, covered Labels) (body []byte, withheld Labels, ok bool) {
-	if o == nil {
-		return nil, 0, false
-	}
-	known, ok := o.get(r.Reference)
-	if !ok || len(known.paths) != len(r.Parts) {
-		return nil, 0, false
-	}
-	without := make([]bool, len(r.Parts))
-	for i, part := range r.Parts {
-		if part.Path != known.paths[i] {
-			return nil, 0, false
+// cut appends to dst what is covered of a record, less what leaves whatever is covered.
+func (o *outlines) cut(dst []byte, r *Record, covered Labels) (body []byte, withheld Labels, err error) {
+	var room [16]string
+	paths := room[:0]
+	for i := range r.Parts {
+		part := &r.Parts[i]
+		if part.Labels.Within(covered) {
+			continue
 		}
-		if !part.Labels.Within(covered) {
-			without[i] = true
-			withheld |= part.Labels &^ covered
-		}
+		withheld |= part.Labels &^ covered
+		paths = append(paths, part.Path)
 	}
-	body, ok = known.outline.Apply(r.Body, without)
-	return body, withheld, ok
+	if body, err = o.append(dst, r, paths); err != nil {
+		return nil, 0, Failed("gateway.release", Internal, err)
+	}
+	return body, withheld, nil
 }
 
-func (o *outlines) remember(r Record, e *fhir.Editor, parts []*fhir.Value) {
-	if o == nil {
-		return
+// append appends to dst the record less its parts at paths.
+func (o *outlines) append(dst []byte, r *Record, paths []string) ([]byte, error) {
+	if o != nil {
+		if known, ok := o.get(r.Reference); ok && slices.Equal(known.paths, paths) {
+			if out, ok := known.cuts.Append(dst, r.Body); ok {
+				return out, nil
+			}
+		}
 	}
-	known := outlined{outline: e.Outline(parts), paths: make([]string, len(r.Parts))}
-	if known.outline == nil {
-		return
+	out, cuts, err := crossing.Append(dst, r.Body, storedLimits, paths)
+	if err != nil {
+		return nil, err
 	}
-	for i, part := range r.Parts {
-		known.paths[i] = part.Path
+	if o != nil && cuts != nil {
+		o.put(r.Reference, outlined{cuts, slices.Clone(paths)}, cuts.Size())
 	}
-	o.put(r.Reference, known, known.outline.Size())
+	return out, nil
 }

@@ -181,32 +181,98 @@ type page struct {
 	keep     func(r Record, body []byte) error // sees what is released; nil: nobody does
 	mode     string                            // of a searchset: "match" unless told
 	withheld [][]byte                          // entries: what is withheld from the patient who asks
+	base     []byte                            // what every entry begins with
 }
 
 func newPage(kind string, s Search) *page { return &page{kind: kind, search: s} }
 
-func (p *page) add(r Record, body []byte) {
+// lay lays down what a permit gives of a row, where that is known already. What is cut is cut into its place.
+func (p *page) lay(by *Permit, r *Record, covered Labels) (withheld Labels, err error) {
+	var body []byte
+	if !r.Deleted {
+		if body, err = by.uncut(r); err != nil {
+			return 0, err
+		}
+	}
+	if body == nil && !r.Deleted {
+		if p.shown == nil && p.kind != ndjson {
+			return p.layCut(by, r, covered)
+		}
+		if body, withheld, err = by.outlines.cut(nil, r, covered); err != nil {
+			return 0, err
+		}
+	}
+	if err := p.keeps(r, body); err != nil {
+		return 0, err
+	}
+	if p.shown != nil && body != nil {
+		if body, err = p.shown(body); err != nil {
+			return 0, err
+		}
+	}
+	p.add(r, body)
+	return withheld, nil
+}
+
+func (p *page) keeps(r *Record, body []byte) error {
+	if p.keep == nil {
+		return nil
+	}
+	return p.keep(*r, body)
+}
+
+// layCut is lay of a row of which something is cut.
+func (p *page) layCut(by *Permit, r *Record, covered Labels) (withheld Labels, err error) {
+	p.begin(r)
+	p.entries = append(p.entries, `,"resource":`...)
+	from := len(p.entries)
+	if p.entries, withheld, err = by.outlines.cut(p.entries, r, covered); err != nil {
+		return 0, err
+	}
+	if err := p.keeps(r, p.entries[from:len(p.entries):len(p.entries)]); err != nil {
+		return 0, err
+	}
+	p.end(r)
+	return withheld, nil
+}
+
+func (p *page) add(r *Record, body []byte) {
 	if p.kind == ndjson {
 		p.count, p.entries = p.count+1, appendLine(p.entries, body)
 		return
 	}
-	if p.count > 0 {
-		p.entries = append(p.entries, ',')
-	}
-	p.count++
-	full := p.search.Base + "/" + string(r.Reference.Type) + "/" + string(r.Reference.ID)
-	p.entries = append(p.entries, `{"fullUrl":`...)
-	p.entries = appendJSON(p.entries, full)
+	p.begin(r)
 	if body != nil {
 		p.entries = append(p.entries, `,"resource":`...)
 		p.entries = append(p.entries, body...)
 	}
+	p.end(r)
+}
+
+// begin writes what stands before the body of a row in its entry.
+func (p *page) begin(r *Record) {
+	if p.count > 0 {
+		p.entries = append(p.entries, ',')
+	}
+	p.count++
+	if p.base == nil {
+		p.base = appendJSON([]byte(`{"fullUrl":`), p.search.Base)
+		p.base[len(p.base)-1] = '/'
+	}
+	p.entries = append(p.entries, p.base...)
+	p.entries = appendInside(p.entries, string(r.Reference.Type))
+	p.entries = append(p.entries, '/')
+	p.entries = append(appendInside(p.entries, string(r.Reference.ID)), '"')
+}
+
+// end writes what stands behind it.
+func (p *page) end(r *Record) {
 	if p.kind == "searchset" {
-		mode := p.mode
-		if mode == "" {
-			mode = "match"
+		p.entries = append(p.entries, `,"search":{"mode":"`...)
+		if p.mode == "" {
+			p.entries = append(p.entries, "match"...)
 		}
-		p.entries = append(p.entries, `,"search":{"mode":"`+mode+`"}}`...)
+		p.entries = append(append(p.entries, p.mode...), `"}}`...)
 		return
 	}
 	method, status := "PUT", "200"
@@ -298,7 +364,11 @@ func (p *page) nextLink() string {
 }
 
 func appendJSON(b []byte, s string) []byte {
-	if !strings.ContainsFunc(s, needsCare) {
+	plain := true
+	for i := 0; i < len(s) && plain; i++ {
+		plain = !needsCare(s[i])
+	}
+	if plain {
 		return append(append(append(b, '"'), s...), '"')
 	}
 	q, err := json.Marshal(s)
@@ -308,7 +378,14 @@ func appendJSON(b []byte, s string) []byte {
 	return append(b, q...)
 }
 
-// needsCare tells of a character that does not stand for itself in what encoding/json writes.
-func needsCare(r rune) bool {
-	return r < 0x20 || r > 0x7e || r == '"' || r == '\\' || r == '<' || r == '>' || r == '&'
+// appendInside is appendJSON without its quotes.
+func appendInside(b []byte, s string) []byte {
+	from := len(b)
+	b = appendJSON(b, s)
+	return append(b[:from], b[from+1:len(b)-1]...)
+}
+
+// needsCare tells of a byte that does not stand for itself in what encoding/json writes.
+func needsCare(c byte) bool {
+	return c < 0x20 || c > 0x7e || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&'
 }

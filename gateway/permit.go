@@ -173,45 +173,58 @@ func directoryPermit(who asked, code InteractionCode) Permit {
 // checked recomputes in Go what the store found in SQL. A difference is a broken promise: nothing
 // is released, whichever of the two said no.
 func (p Permit) checked(r Record) error {
+	_, err := p.recomputed(&r)
+	return err
+}
+
+// recomputed is checked, and gives what is covered.
+func (p *Permit) recomputed(r *Record) (Labels, error) {
 	const op = "gateway.check"
-	scope := p.Scope()
+	scope := p.scope()
 	if r.Reference.Type == "AuditEvent" {
-		if !scope.Ledger.reaches(r) {
-			return Failed(op, Internal, errNotCovered)
+		if !scope.Ledger.reaches(*r) {
+			return 0, Failed(op, Internal, errNotCovered)
 		}
-		return nil
+		return 0, nil
 	}
-	covered, ok := scope.Releases(r)
+	covered, ok := scope.releases(r)
 	if !ok {
-		return Failed(op, Internal, errNotCovered)
+		return 0, Failed(op, Internal, errNotCovered)
 	}
-	crossing := !IsDirectory(r.Reference.Type) && !scope.owns(r) && r.Fetched == 0
-	if crossing && !scope.Consents.shows(r) && !scope.reviews(r) && covered&^addressMask != r.Covered {
-		return Failed(op, Internal, errCoverDiffers)
+	crossing := !IsDirectory(r.Reference.Type) && !scope.owned(r) && r.Fetched == 0
+	if crossing && !scope.Consents.shows(*r) && !scope.reviews(*r) && covered&^addressMask != r.Covered {
+		return 0, Failed(op, Internal, errCoverDiffers)
 	}
-	return nil
+	return covered, nil
 }
 
 // citations gives what a release stands on.
 func (p Permit) citations(r Record) []Citation {
+	return p.cites(&r, nil)
+}
+
+// cites is citations behind what stands in a list.
+func (p *Permit) cites(r *Record, list []Citation) []Citation {
 	if p.decision.Effect != Allow {
-		return nil
+		return list
 	}
-	return p.decision.Cited(r)
+	return p.decision.cited(r, list)
 }
 
 // Cited gives what a release of the record by the decision stands on: every permit that touches it and covers
 // a label of it.
-func (d Decision) Cited(r Record) []Citation {
-	scope := d.Scope
-	if scope.owns(r) {
-		return nil
+func (d Decision) Cited(r Record) []Citation { return d.cited(&r, nil) }
+
+// cited is Cited behind what stands in a list.
+func (d *Decision) cited(r *Record, cited []Citation) []Citation {
+	scope := &d.Scope
+	if scope.owned(r) {
+		return cited
 	}
 	if scope.Emergency != 0 {
-		return []Citation{d.Emergency}
+		return append(cited, d.Emergency)
 	}
 	_, sent := r.sentTo(scope.Own)
-	var cited []Citation
 	for i := range scope.Terms {
 		t := &scope.Terms[i]
 		if t.Effect != Allow || t.Sent != sent || t.mask(r, scope.Own)&r.Labels == 0 || !t.touches(r) {
@@ -228,7 +241,7 @@ func (d Decision) Cited(r Record) []Citation {
 
 // holder is the party that an entry about the record names as its custodian. A look at the ledger
 // names none: who is seen there must not see who looked.
-func holder(r Record) HERID {
+func holder(r *Record) HERID {
 	if r.Reference.Type == "AuditEvent" {
 		return ""
 	}
@@ -237,12 +250,14 @@ func holder(r Record) HERID {
 
 // fetched tells which version now belongs to the receiver's own journal: a record that came by
 // message and was read.
-func (p Permit) fetched(r Record) (FetchedVersion, bool) {
-	scope := p.Scope()
-	if _, sent := r.sentTo(scope.Own); !sent || scope.Emergency != 0 || r.Reference.Type == "AuditEvent" || r.Fetched != 0 || scope.owns(r) {
+func (p Permit) fetched(r Record) (FetchedVersion, bool) { return p.fetches(&r) }
+
+func (p *Permit) fetches(r *Record) (FetchedVersion, bool) {
+	scope := p.scope()
+	if _, sent := r.sentTo(scope.Own); !sent || scope.Emergency != 0 || r.Reference.Type == "AuditEvent" || r.Fetched != 0 || scope.owned(r) {
 		return FetchedVersion{}, false
 	}
-	covered, _ := scope.Releases(r)
+	covered, _ := scope.releases(r)
 	return FetchedVersion{Party: scope.Own, Record: r.Reference, Mask: covered &^ addressMask}, true
 }
 

@@ -145,7 +145,7 @@ func (g *Gateway) releaseOne(who asked, p Permit, in Interaction, r Record) (Out
 	}
 	entry.Type = r.Reference.Type
 	entry.Entities = []AuditEntity{{
-		Record: r.Reference, Custodian: holder(r), Citations: p.citations(r), Withheld: withheld,
+		Record: r.Reference, Custodian: holder(&r), Citations: p.citations(r), Withheld: withheld,
 	}}
 	return Outcome{Release: Release{body: body}, Version: r.Reference.Version, Updated: r.Updated}, entry, nil
 }

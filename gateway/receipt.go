@@ -22,7 +22,7 @@ func digestOf(document []byte) [32]byte { return sha256.Sum256(document) }
 func (g *Gateway) applyAppRec(ctx context.Context, tx Tx, m Message, t Translator) error {
 	a, err := t.ReadAppRec(m.Document)
 	if err != nil {
-		return g.reject(ctx, tx, m, t, ContentInvalid)
+		return g.reject(ctx, tx, m, t, ContentInvalid, issuesOf(err)...)
 	}
 	if err := tx.Serialize(ctx, turnOfAppRec(a.To, a.Original)); err != nil {
 		return err

@@ -56,7 +56,7 @@ func (g *Gateway) Receive(ctx context.Context, a Actor, s Submission, t Translat
 		return Receipt{}, err
 	}
 	m.ID, m.Party, m.Document, m.Digest = MessageID(id), who.party.ID, s.Document, digestOf(s.Document)
-	m.At, m.State, m.Actor = g.Clock(), Received, a
+	m.At, m.State, m.Actor, m.Whole = g.Clock(), Received, a, s.Whole
 	var r Receipt
 	err = g.Store.Tx(ctx, func(tx Tx) error {
 		if r, err = tx.Claim(ctx, m); err != nil {
@@ -214,6 +214,19 @@ func (g *Gateway) postpone(ctx context.Context, id MessageID, t Translator) erro
 	return g.giveUp(ctx, id, t, ProcessingFailed)
 }
 
+// issuesOf is what an error tells of the content: the first few places, as many as somebody reads.
+func issuesOf(err error) []fhir.Issue {
+	e, ok := asError(err)
+	if !ok {
+		return nil
+	}
+	var list []fhir.Issue
+	for _, i := range e.Issues[:min(len(e.Issues), 5)] {
+		list = append(list, fhir.Issue{Severity: i.Severity, Type: i.Type, Code: i.Code, Expression: i.Expression, Line: i.Line})
+	}
+	return list
+}
+
 var errSettled = errors.New("message is settled")
 
 // ofContent tells whether an error is a fault of the document, which is the same at every try.
@@ -232,17 +245,17 @@ func (g *Gateway) settle(ctx context.Context, id MessageID, t Translator) error 
 		return err
 	}
 	g.Log.WarnContext(ctx, "message is not valid", slog.String("message", string(id)), slog.Any("error", err))
-	return g.giveUp(ctx, id, t, ContentInvalid)
+	return g.giveUp(ctx, id, t, ContentInvalid, issuesOf(err)...)
 }
 
 // giveUp ends a claimed message with a negative AppRec.
-func (g *Gateway) giveUp(ctx context.Context, id MessageID, t Translator, why Reason) error {
+func (g *Gateway) giveUp(ctx context.Context, id MessageID, t Translator, why Reason, faults ...fhir.Issue) error {
 	err := g.Store.Tx(ctx, func(tx Tx) error {
 		m, err := g.take(ctx, tx, id, t)
 		if err != nil {
 			return err
 		}
-		if err := g.reject(ctx, tx, m, t, why); err != nil || why != ProcessingFailed {
+		if err := g.reject(ctx, tx, m, t, why, faults...); err != nil || why != ProcessingFailed {
 			return err
 		}
 		return g.quarantined(ctx, tx, m)
@@ -306,7 +319,7 @@ func (g *Gateway) take(ctx context.Context, tx Tx, id MessageID, t Translator) (
 	}
 	m.Named = m.Receivers
 	m.ID, m.Party, m.Document, m.Digest = kept.ID, kept.Party, kept.Document, kept.Digest
-	m.At, m.State, m.Actor, m.Receivers = kept.At, kept.State, kept.Actor, kept.Receivers
+	m.At, m.State, m.Actor, m.Receivers, m.Whole = kept.At, kept.State, kept.Actor, kept.Receivers, kept.Whole
 	return m, nil
 }
 
@@ -319,11 +332,13 @@ type arrival struct {
 	known    bool // the Patient is there already
 	facts    Facts
 	delivery Delivery
-	reason   Reason // why nothing of it crosses, whatever the consents say
+	reason   Reason       // why nothing of it crosses, whatever the consents say
+	faults   []fhir.Issue // of its content
 	drafts   []*written
 	records  []Record // as they will be, for the decision; parallel to drafts and Resources
 	verdicts []Verdict
-	first    *Record // the Patient, when it had to be stored before what names it
+	earlier  []Envelope // what it changes or cancels, where it names no parent
+	first    *Record    // the Patient, when it had to be stored before what names it
 }
 
 // deliver maps, decides, stores under the sender's custody, lays into mailboxes and answers, all in
@@ -346,6 +361,9 @@ func (g *Gateway) deliver(ctx context.Context, tx Tx, m Message, t Translator) e
 	case err == nil:
 		return g.extend(ctx, tx, dir, w, kept, t)
 	case CodeOf(err) != NotFound:
+		return err
+	}
+	if err := g.threaded(ctx, tx, w); err != nil {
 		return err
 	}
 	if err := g.mapped(ctx, w, t); err != nil {
@@ -420,6 +438,26 @@ func (g *Gateway) identify(ctx context.Context, tx Tx, w *arrival) error {
 	return err
 }
 
+// threaded finds what a message without ConversationRef changes or cancels: the earlier messages of its sender about the
+// same person and thing. One that names nothing that is here is refused: its sender must not believe that the earlier one
+// is withdrawn.
+func (g *Gateway) threaded(ctx context.Context, tx Tx, w *arrival) error {
+	m := w.message
+	if !m.Threaded || m.Parent != "" || m.Change != Supersede && m.Change != Cancel || w.reason != NoReason {
+		return nil
+	}
+	var err error
+	if m.Thread != "" && w.facts.Person > 0 {
+		if w.earlier, err = tx.Threaded(ctx, m, w.facts.Person); err != nil {
+			return err
+		}
+	}
+	if len(w.earlier) == 0 {
+		w.reason = ParentUnnamed
+	}
+	return nil
+}
+
 // mapped makes checked and labelled drafts. What cannot be mapped is kept as it came, and nothing
 // of it crosses.
 func (g *Gateway) mapped(ctx context.Context, w *arrival, t Translator) error {
@@ -442,10 +480,11 @@ func (g *Gateway) mapped(ctx context.Context, w *arrival, t Translator) error {
 		switch code := CodeOf(err); {
 		case err == nil:
 			w.delivery = d
+			w.delivery.AllOrNothing = d.AllOrNothing || w.message.Whole
 		case code == NotSupported:
-			w.reason = KindUnknown
+			w.reason, w.faults = KindUnknown, issuesOf(err)
 		case ofContent(err):
-			w.reason = ContentInvalid
+			w.reason, w.faults = ContentInvalid, issuesOf(err)
 		default:
 			return err
 		}
@@ -457,7 +496,7 @@ func (g *Gateway) mapped(ctx context.Context, w *arrival, t Translator) error {
 		}
 		if err != nil {
 			g.Log.WarnContext(ctx, "mapped message is not valid", slog.String("message", string(w.message.ID)), slog.Any("error", err))
-			w.reason = ContentInvalid
+			w.reason, w.faults = ContentInvalid, issuesOf(err)
 		}
 	}
 	if w.reason != NoReason {

@@ -62,7 +62,7 @@ func SentBy(list []Sent, to HERID, kind string, mask Labels) []Sent {
 }
 
 // sentTo tells whether the record was sent to the party, and the labels released by that.
-func (r Record) sentTo(party HERID) (Labels, bool) {
+func (r *Record) sentTo(party HERID) (Labels, bool) {
 	for _, s := range r.Sent {
 		if s.To == party && s.Message == "" {
 			return s.Mask, true
@@ -72,7 +72,7 @@ func (r Record) sentTo(party HERID) (Labels, bool) {
 }
 
 // sentAs gives the labels released to the party by messages of a kind.
-func (r Record) sentAs(party HERID, kind string) (released Labels) {
+func (r *Record) sentAs(party HERID, kind string) (released Labels) {
 	for _, s := range r.Sent {
 		if s.To == party && s.Message == kind {
 			released |= s.Mask

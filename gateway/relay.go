@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/sluse/sluse/gateway/fhir"
@@ -24,7 +25,7 @@ func (g *Gateway) enqueue(ctx context.Context, tx Tx, who asked, res *fhir.Resou
 	if err := g.ordered(ctx, tx, r); err != nil { // it is sent once
 		return err
 	}
-	if err := orderable(root); err != nil {
+	if err := g.orderable(root); err != nil {
 		return err
 	}
 	sender := Addressee{HERID: who.party.ID, Practitioner: who.Practitioner}
@@ -45,24 +46,36 @@ func (g *Gateway) enqueue(ctx context.Context, tx Tx, who asked, res *fhir.Resou
 	if parent == "" && kindOf(root) == "DIALOG_SVAR" {
 		return refuseOrder("communication.answer-to-nothing", "Communication.inResponseTo")
 	}
+	if err := g.changed(ctx, tx, who, root, parent); err != nil {
+		return err
+	}
 	recipients := root.Get("recipient").Items()
 	if len(recipients) == 0 {
 		return refuseOrder("communication.recipient", "Communication.recipient")
 	}
-	for _, item := range recipients {
+	for i, item := range recipients {
 		a, ok := addressed(dir, item.Get("reference").Text())
 		if !ok || a.Party == "" {
 			return refuseOrder("communication.recipient", "Communication.recipient")
+		}
+		if err := receivable(dir, addressee(a, Addressee{}).HERID, kindOf(root), g.Clock()); err != nil {
+			return err
 		}
 		msgID, err := newID(g.Random)
 		if err != nil {
 			return err
 		}
-		if err := tx.Enqueue(ctx, Order{
+		o := Order{
 			Communication: r.Reference, Party: who.party.ID, Sender: sender, Receiver: addressee(a, Addressee{}),
 			ReceiverParty: a.Party, Person: r.Person, MsgID: MsgID(msgID), Conversation: conversation, Parent: parent,
 			State: Queued, Actor: who.Actor,
-		}); err != nil {
+		}
+		if to, ok := dir.Party(o.Receiver.HERID); ok && i == 0 { // the same for all of them
+			if err := g.expressible(ctx, tx, who, res, o, to); err != nil {
+				return err
+			}
+		}
+		if err := tx.Enqueue(ctx, o); err != nil {
 			return err
 		}
 	}
@@ -173,6 +186,9 @@ func (g *Gateway) relay(ctx context.Context, tx Tx, o Order, t Translator, withi
 		o.State = Rejected
 		return tx.Advance(ctx, o, time.Time{}, "withdrawn") // its sender took it back
 	}
+	if reason := notSendable(dir, o.Receiver.HERID, kindOf(res.Root()), g.Clock()); reason != "" && !o.Notice {
+		return g.stop(ctx, tx, o, Rejected, reason)
+	}
 	p, err := g.relayPermit(ctx, tx, dir, to, o, kindOf(res.Root()))
 	if err != nil {
 		return err
@@ -184,10 +200,13 @@ func (g *Gateway) relay(ctx context.Context, tx Tx, o Order, t Translator, withi
 	if err := s.collect(ctx, tx, res); err != nil {
 		return err
 	}
+	if s.reason == lackingReason {
+		s.reason = withheldText("Ikke sendt", s.missing, t)
+	}
 	if s.reason != "" {
 		return g.hold(ctx, tx, s, owner)
 	}
-	if len(s.out.Records) == 0 && !s.text && s.missing != 0 {
+	if s.missing != 0 && (len(s.out.Records) == 0 && !s.text || !o.Notice && undivided(t, res.Root())) {
 		s.reason = withheldText("Ikke sendt", s.missing, t)
 		return g.hold(ctx, tx, s, owner)
 	}
@@ -205,6 +224,9 @@ func (g *Gateway) relayPermit(ctx context.Context, v View, dir Directory, to Par
 	}
 	return g.permit(ctx, mailboxOf(dir, to, o.Receiver), Relay, q)
 }
+
+// lackingReason stands for the text that names what samtykke lacks for.
+const lackingReason = "missing"
 
 // sending is what one order will carry.
 type sending struct {
@@ -230,7 +252,7 @@ func (s *sending) collect(ctx context.Context, v View, res *fhir.Resource) error
 		return err
 	}
 	if !covered {
-		s.reason = "missing"
+		s.reason = lackingReason
 		return nil
 	}
 	s.out.Communication = s.out.Records[0].Body
@@ -240,15 +262,21 @@ func (s *sending) collect(ctx context.Context, v View, res *fhir.Resource) error
 	if err != nil {
 		return err
 	}
+	earlier := s.missing
 	if covered, err = s.take(patient); err != nil {
 		return err
 	}
 	if !covered {
-		s.reason = "missing"
+		s.reason = lackingReason
 		return nil
 	}
 	s.out.Patient = s.out.Records[0].Body
 	s.out.Records = nil
+	if !carriesAddress(s.kind) { // what the message never holds does not lack
+		if s.missing = earlier; sexOf(patient.Body) != sexOf(s.out.Patient) {
+			s.missing |= Demografi
+		}
+	}
 	for _, item := range res.Root().Get("payload").Items() {
 		if item.Get("contentString") != nil {
 			s.text = true
@@ -277,6 +305,17 @@ func (s *sending) collect(ctx context.Context, v View, res *fhir.Resource) error
 	return nil
 }
 
+// carriesAddress tells of the messages that tell where the patient is reached: others hold no more of her than who she is.
+func carriesAddress(kind string) bool { return strings.HasPrefix(kind, "HENVISNING") }
+
+func sexOf(patient []byte) string {
+	res, err := ParseAuthored(patient)
+	if err != nil {
+		return ""
+	}
+	return res.Root().Get("gender").Text()
+}
+
 // take adds a record as the receiver may have it, less the parts that are not covered.
 func (s *sending) take(r Record) (bool, error) {
 	r = plain(r)
@@ -286,7 +325,7 @@ func (s *sending) take(r Record) (bool, error) {
 		s.entities = append(s.entities, AuditEntity{Record: r.Reference, Custodian: r.Custodian, Withheld: r.Labels &^ covered})
 		return false, nil
 	}
-	body, withheld, err := s.permit.release(r)
+	body, withheld, err := s.permit.sent(r, covered)
 	if err != nil {
 		return false, err
 	}
@@ -305,6 +344,15 @@ func (s *sending) take(r Record) (bool, error) {
 	return true, nil
 }
 
+// sent gives a covered record as a message carries it. A team, which no grant lets another party read, is whom a message
+// names as contacts and as answering for it: it goes as the section does that it becomes.
+func (p Permit) sent(r Record, covered Labels) (body []byte, withheld Labels, err error) {
+	if r.Reference.Type == "CareTeam" && !p.Scope().owns(r) {
+		return cut(r, covered)
+	}
+	return p.release(r)
+}
+
 // lay renders the document and lays it into the receiver's mailbox.
 func (g *Gateway) lay(ctx context.Context, tx Tx, s sending, owner asked, to Party, t Translator, within time.Duration) error {
 	o := s.order
@@ -314,7 +362,10 @@ func (g *Gateway) lay(ctx context.Context, tx Tx, s sending, owner asked, to Par
 	if err != nil {
 		switch CodeOf(err) {
 		case NotSupported, Invalid, Malformed:
-			s.reason = "Ikke sendt: innholdet kan ikke uttrykkes i denne meldingstypen."
+			s.reason = inexpressibleText(err)
+			if s.missing != 0 { // what is left is no message
+				s.reason = withheldText("Ikke sendt", s.missing, t)
+			}
 			return g.hold(ctx, tx, s, owner)
 		}
 		return err
@@ -360,9 +411,6 @@ func (g *Gateway) hold(ctx context.Context, tx Tx, s sending, owner asked) error
 	if s.missing != 0 {
 		state, code = Held, Forbidden
 	}
-	if s.reason == "missing" {
-		s.reason = "Ikke sendt: samtykke mangler."
-	}
 	if err := g.relayed(ctx, tx, s, owner, Refused, code); err != nil {
 		return err
 	}
@@ -397,6 +445,15 @@ func (g *Gateway) relayed(ctx context.Context, tx Tx, s sending, owner asked, ou
 // withheldText tells a sender, by category and never by content, what stayed behind.
 func withheldText(what string, l Labels, t Translator) string {
 	return what + ": samtykke mangler for " + t.Category(l) + "."
+}
+
+// inexpressibleText names the FHIR element that the message lacks or has no place for.
+func inexpressibleText(err error) string {
+	text := "Ikke sendt: innholdet kan ikke uttrykkes i denne meldingstypen"
+	if place := missingFrom(err); place != "" {
+		text += " (" + place + ")"
+	}
+	return text + "."
 }
 
 // stop ends an order and its Communication with the reason.

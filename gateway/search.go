@@ -297,26 +297,18 @@ func (g *Gateway) releaseRows(who asked, code InteractionCode, rows []Record, pe
 	}
 	at := make(map[line]int)
 	page.grow(rows)
-	for _, r := range rows {
-		p := permitOf(r)
-		if err := p.checked(r); err != nil {
-			return released{}, err
-		}
-		body, withheld, err := g.bodyOf(p, r)
+	var cited []Citation
+	for n := range rows {
+		r := &rows[n]
+		p := permitOf(*r)
+		covered, err := p.recomputed(r)
 		if err != nil {
 			return released{}, err
 		}
-		if page.keep != nil {
-			if err := page.keep(r, body); err != nil {
-				return released{}, err
-			}
+		withheld, err := page.lay(&p, r, covered)
+		if err != nil {
+			return released{}, err
 		}
-		if page.shown != nil && body != nil {
-			if body, err = page.shown(body); err != nil {
-				return released{}, err
-			}
-		}
-		page.add(r, body)
 		if IsDirectory(r.Reference.Type) { // its reads are not recorded
 			continue
 		}
@@ -328,22 +320,26 @@ func (g *Gateway) releaseRows(who asked, code InteractionCode, rows []Record, pe
 				return released{}, err
 			}
 			entry.Type = r.Reference.Type
+			entry.Entities = make([]AuditEntity, 0, min(len(rows)-n, 128))
 			i = len(out.entries)
 			at[of], out.entries = i, append(out.entries, entry)
 		}
-		out.entries[i].Entities = append(out.entries[i].Entities, AuditEntity{
-			Record: r.Reference, Custodian: holder(r), Citations: p.citations(r), Withheld: withheld,
+		entities := &out.entries[i].Entities
+		cited = p.cites(r, cited[:0])
+		*entities = append(*entities, AuditEntity{
+			Record: r.Reference, Custodian: holder(r), Citations: sameCitations(*entities, cited), Withheld: withheld,
 		})
-		if f, ok := p.fetched(r); ok {
+		if f, ok := p.fetches(r); ok {
 			out.fetched = append(out.fetched, f)
 		}
 	}
 	return out, nil
 }
 
-func (g *Gateway) bodyOf(p Permit, r Record) ([]byte, Labels, error) {
-	if r.Deleted {
-		return nil, 0, nil
+// sameCitations keeps a list that is used again. Most rows of a page stand on what the row before stands on.
+func sameCitations(before []AuditEntity, cited []Citation) []Citation {
+	if n := len(before); n > 0 && slices.Equal(before[n-1].Citations, cited) {
+		return before[n-1].Citations
 	}
-	return p.release(r)
+	return append([]Citation(nil), cited...)
 }

@@ -24,6 +24,10 @@ const (
 
 // statementDays is how long a samtykke that a message itself states lasts, counted from when the message was
 // made: what the sender was told was about this course of care, and no more is known of it.
+//
+// It does not end with the stay. No message names the episode that its statement is about; utskrivningsrapport, epikrise and
+// what lies unfetched in a mailbox rest on it after the discharge; and a discharge that is cancelled could not give back what
+// it had ended, since nobody but the patient and the sender may widen a samtykke. Both may end it earlier.
 const statementDays = 90
 
 // statementLaw is the rettsgrunnlag by which a samtykke lifts the taushetsplikt of a party.

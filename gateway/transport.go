@@ -187,7 +187,12 @@ func (r Route) client() string { return "transport " + r.Name }
 
 // withdrawn ends an entry that may not leave any more: nobody outside can see that it does not lie there.
 func (g *Gateway) withdrawn(ctx context.Context, tx Tx, e Envelope, missing Labels, t Translator) error {
-	return g.undelivered(ctx, tx, e, Held, withheldText("Ikke levert", missing, t), "message-withheld",
+	if !e.AppRec && e.Party != e.Message.Party { // who waits for it is told that it does not come, and nothing of it
+		if err := g.remind(ctx, tx, e.Party, 0, withheldTask, withheldReceiverText); err != nil {
+			return err
+		}
+	}
+	return g.undelivered(ctx, tx, e, Held, withheldText("Ikke levert", missing, t), withheldTask,
 		"En melding som var kvittert for, er holdt tilbake før den ble levert: samtykke mangler nå.")
 }
 

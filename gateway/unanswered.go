@@ -48,10 +48,78 @@ func (g *Gateway) tellUnanswered(ctx context.Context, tx Tx, dir Directory, u un
 	return err
 }
 
+// turnOfQuestion is the key by which a question and the answers to it follow each other, so that neither misses the other.
+func turnOfQuestion(id MsgID) string { return "question\x00" + string(id) }
+
+// tellEarlyUnanswered does so for the answers that were here before the question, and were refused: they are decided now.
+func (g *Gateway) tellEarlyUnanswered(ctx context.Context, tx Tx, m Message, person PersonID, verdicts []Verdict) error {
+	if person <= 0 || !slices.Contains(questions, m.Kind) || !slices.ContainsFunc(verdicts, func(v Verdict) bool { return v.Crosses }) {
+		return nil
+	}
+	if err := tx.Serialize(ctx, turnOfQuestion(m.MsgID)); err != nil {
+		return err
+	}
+	dir, err := tx.Directory(ctx)
+	if err != nil {
+		return err
+	}
+	asked := map[HERID]bool{} // parties, each once
+	for _, v := range verdicts {
+		if !v.Crosses || v.Party == m.Party || asked[v.Party] {
+			continue
+		}
+		asked[v.Party] = true
+		answers, err := tx.Answers(ctx, v.Party, m.MsgID, person)
+		if err != nil {
+			return err
+		}
+		for _, e := range answers {
+			if err := g.tellEarly(ctx, tx, dir, e, m.Party); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// tellEarly answers a question in the place of an answer that was refused before the question was known, when it lacks
+// samtykke now as well.
+func (g *Gateway) tellEarly(ctx context.Context, tx Tx, dir Directory, e Envelope, asker HERID) error {
+	if e.Message.Kind != "DIALOG_SVAR" || e.Content.Reason != NoReason {
+		return nil
+	}
+	statuses, err := tx.Statuses(ctx, e.Message.ID)
+	if err != nil {
+		return err
+	}
+	for _, to := range e.Message.Receivers {
+		party, ok := dir.Party(to.HERID)
+		delivered := slices.ContainsFunc(statuses, func(s DeliveryStatus) bool { return s.Receiver == to.HERID && s.Delivered })
+		if !ok || party.ID != asker || delivered {
+			continue
+		}
+		e.Receiver, e.Party, e.Withheld = to.HERID, party.ID, nil
+		p, records, intact, err := g.stored(ctx, tx, dir, e)
+		if err != nil || !intact {
+			return err
+		}
+		if j, _ := judged(p, e, records); len(j.crossing) > 0 || !j.lacking {
+			continue
+		}
+		return g.tellUnanswered(ctx, tx, dir, unanswered{
+			from: e.Message.Sender, to: to, person: e.Person, conversation: e.Message.Conversation, parent: e.Message.Parent,
+		})
+	}
+	return nil
+}
+
 // tellAllUnanswered does so for every receiver of an answer that came as a message.
 func (g *Gateway) tellAllUnanswered(ctx context.Context, tx Tx, m Message, person PersonID, verdicts []Verdict) error {
 	if m.Kind != "DIALOG_SVAR" || m.Change == Cancel {
 		return nil
+	}
+	if err := tx.Serialize(ctx, turnOfQuestion(MsgID(m.Parent))); err != nil {
+		return err
 	}
 	dir, err := tx.Directory(ctx)
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 
 // sendAgain is what a message that was read is written from: the Communication, and every other resource as it came.
 func sendAgain(in *Incoming) Outgoing {
-	o := Outgoing{Head: in.Head}
+	o := Outgoing{Head: in.Head, Namespace: in.Head.Namespace}
 	for _, r := range in.Resources {
 		switch {
 		case r.Key == "communication":

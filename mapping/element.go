@@ -68,36 +68,10 @@ func (e *elem) mix(pieces []piece) {
 	}
 }
 
-// chunk is how many elements, attributes or children are made at a time, once there are some.
-const chunk = 128
-
 func (p *parser) newElem() *elem {
-	if len(p.elems) == 0 {
-		p.elems = make([]elem, chunk)
-	}
-	e := &p.elems[0]
-	p.elems = p.elems[1:]
+	e := &p.desk.elems.take(1)[0]
 	e.places = &p.places
 	return e
-}
-
-// newAttrs has room for n, and for no more.
-func (p *parser) newAttrs(n int) []attr {
-	if len(p.attrs) < n {
-		p.attrs = make([]attr, max(chunk, n))
-	}
-	room := p.attrs[:0:n]
-	p.attrs = p.attrs[n:]
-	return room
-}
-
-func (p *parser) newKids(n int) []*elem {
-	if len(p.kids) < n {
-		p.kids = make([]*elem, max(chunk, n))
-	}
-	room := p.kids[:0:n]
-	p.kids = p.kids[n:]
-	return room
 }
 
 // numberSiblings gives every child that shares its name its place among them.

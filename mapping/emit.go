@@ -45,13 +45,14 @@ type emitter struct {
 	plain     string // prefix that is the default namespace
 	resources []*source
 	findings  []Finding
-	single    bool     // one resource per container: each note is approved on its own
-	missing   []string // required elements without a value
-	homes     []home   // of the root
-	here      string   // place of the element whose children are being written
-	log       bool     // LOG_: no free text
-	event     string   // LOG_: the element that the kind names
-	own       *Head    // of a root without MsgHead
+	single    bool   // one resource per container: each note is approved on its own
+	missing   []lack // required elements without a value
+	expr      string // FHIR expression of what is being written
+	homes     []home // of the root
+	here      string // place of the element whose children are being written
+	log       bool   // LOG_: no free text
+	event     string // LOG_: the element that the kind names
+	own       *Head  // of a root without MsgHead
 	attached  []Attachment
 }
 
@@ -66,7 +67,7 @@ func (x *emitter) classOut(c *class, base *node) []*out {
 	if len(kids) > 0 {
 		for _, f := range c.fields {
 			if f.min > 0 && !slices.ContainsFunc(kids, func(o *out) bool { return o.name == x.name(f.prefix, f.name) }) {
-				x.missing = append(x.missing, f.name)
+				x.missing = append(x.missing, lack{x.here + "/" + f.name, f.expression(x.expr)})
 			}
 		}
 	}
@@ -238,10 +239,13 @@ func (x *emitter) resourceOut(name, place string, f *field, c *class, s *source)
 	}
 	var all []*out
 	for _, base := range bases {
-		outer, single := x.here, x.single
-		x.here, x.single = place, false
+		outer, single, expr := x.here, x.single, x.expr
+		x.here, x.single, x.expr = place, false, s.typ
+		if len(f.targets) > 0 {
+			x.expr += "." + f.targets[0].name
+		}
 		o := &out{name: name, kids: x.classOut(c, base)}
-		x.here, x.single = outer, single
+		x.here, x.single, x.expr = outer, single, expr
 		if len(c.text) > 0 {
 			for _, v := range base.find(c.text) {
 				o.text = v.take()
@@ -261,7 +265,10 @@ func (x *emitter) singlesOut(f *field) []*out {
 		if s.typ != f.class.resource || s.unsendable() {
 			continue
 		}
-		if items := x.itemsOut(f, s.node); len(items) > 0 {
+		expr := x.expr
+		x.expr = s.typ
+		items := x.itemsOut(f, s.node)
+		if x.expr = expr; len(items) > 0 {
 			s.used = true
 			x.settleTop(s)
 			all = append(all, items...)
@@ -283,7 +290,10 @@ func (x *emitter) itemsOut(f *field, base *node) []*out {
 		if item.handled || !item.fits(f.class.when, x.t) || len(f.class.skip) > 0 && item.fits(f.class.skip, x.t) {
 			continue
 		}
-		if kids := x.classOut(f.class, item); len(kids) > 0 {
+		expr := x.expr
+		x.expr = strings.TrimPrefix(expr+"."+f.targets[0].name, ".")
+		kids := x.classOut(f.class, item)
+		if x.expr = expr; len(kids) > 0 {
 			item.handled = true
 			all = append(all, &out{name: x.name(f.prefix, f.name), kids: kids})
 			if !f.many {

@@ -21,6 +21,7 @@ const (
 type Error struct {
 	Code Code
 	Path string // element, empty when the fault lies before the tree
+	FHIR string // writing: the FHIR expression of what is missing or has no place, from the resource's type; "" when it is none
 	Line int    // line of the source, 0 when not known
 	Text string // what is wrong, in English, without content
 }

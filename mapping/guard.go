@@ -55,8 +55,11 @@ func parse(raw []byte, l Limits) (*etree.Document, *elem, error) {
 
 // parseLean is parse without the document, for what is only read. It tells whether there are comments that say
 // something.
-func parseLean(raw []byte) (root *elem, comments bool, err error) {
-	p, err := parseWith(raw, Limits{}, nil)
+func parseLean(raw []byte) (root *elem, comments bool, err error) { return parseOn(&desk{}, raw) }
+
+// parseOn is parseLean on a desk, which the tree lies on.
+func parseOn(d *desk, raw []byte) (root *elem, comments bool, err error) {
+	p, err := parseAt(d, raw, Limits{}, nil)
 	if err != nil {
 		return nil, false, err
 	}
@@ -64,6 +67,10 @@ func parseLean(raw []byte) (root *elem, comments bool, err error) {
 }
 
 func parseWith(raw []byte, l Limits, doc *etree.Document) (*parser, error) {
+	return parseAt(&desk{}, raw, l, doc)
+}
+
+func parseAt(d *desk, raw []byte, l Limits, doc *etree.Document) (*parser, error) {
 	l = l.orDefault()
 	if len(raw) > l.Bytes {
 		return nil, fault(TooLarge, "", "document over the limit")
@@ -72,8 +79,34 @@ func parseWith(raw []byte, l Limits, doc *etree.Document) (*parser, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &parser{text: text, limits: l, doc: doc}
+	p := &parser{text: text, limits: l, doc: doc, desk: d}
+	if strings.Count(text, "<") > l.Nodes && crowded(text, l.Nodes) {
+		return nil, fault(TooLarge, "", "too many nodes")
+	}
 	return p, p.run()
+}
+
+// crowded tells of more nodes than there may be, before any of them is made.
+func crowded(text string, limit int) bool {
+	for nodes := 0; nodes <= limit; nodes++ {
+		at := strings.IndexByte(text, '<')
+		if at < 0 {
+			return false
+		}
+		text = text[at:]
+		end := "<"
+		switch {
+		case strings.HasPrefix(text, "<!--"):
+			end = "-->"
+		case strings.HasPrefix(text, "<![CDATA["):
+			end = "]]>"
+		}
+		if at = strings.Index(text[1:], end); at < 0 {
+			return nodes+1 > limit
+		}
+		text = text[1+at:]
+	}
+	return true
 }
 
 // decode returns the document as UTF-8 without byte order mark. Only UTF-8, ISO-8859-1 and windows-1252 are read.

@@ -28,6 +28,7 @@ func refusals() []refusal {
 		{"depth 200,000", strings.Repeat("<a>", 200_000), TooLarge},
 		{"attributes", "<a" + attrs.String() + "/>", TooLarge},
 		{"nodes", "<a>" + strings.Repeat("<b/>", 200_001) + "</a>", TooLarge},
+		{"nodes after CDATA", "<a><![CDATA[<]]>" + strings.Repeat("<b/>", 200_001) + "</a>", TooLarge},
 		{"comments are nodes", "<a>" + strings.Repeat("<!---->", 200_001) + "</a>", TooLarge},
 		{"size", "<a>" + strings.Repeat("x", 10<<20) + "</a>", TooLarge},
 		{"attribute value over the limit", `<a b="` + strings.Repeat("x", 10<<20) + `"/>`, TooLarge},

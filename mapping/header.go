@@ -51,12 +51,21 @@ func (r *reader) header(root *elem) {
 	if len(senders) > 0 {
 		c.set("sender", senders[0])
 		if len(senders) > 1 {
-			senders[0].put(steps("extension{helsepersonell}.valueReference"), senders[1])
+			senders[0].put(personStep, senders[1])
 		}
 	}
 	r.revealingNames(info)
 	r.patientResource(info.kid("Patient"))
 }
+
+// Where the parties of the head stand in what they become.
+var (
+	personStep = steps("extension{helsepersonell}.valueReference")
+	unitStep   = steps("extension{overordnet-enhet}.valueReference")
+	numberStep = steps("extension{organisasjonsnummer}.valueIdentifier")
+	holderStep = steps("person")
+	anyStep    = steps("extension[+]")
+)
 
 func steps(path string) []step {
 	p, err := parsePath(path)
@@ -82,7 +91,7 @@ func (r *reader) addressReferences(org *elem, at string) []*node {
 	if unit != nil {
 		parent := refs[0]
 		refs[0] = r.organisationReference(unit, at)
-		refs[0].put(steps("extension{overordnet-enhet}.valueReference"), parent)
+		refs[0].put(unitStep, parent)
 	}
 	person := org.kid("HealthcareProfessional")
 	if person == nil {
@@ -90,7 +99,7 @@ func (r *reader) addressReferences(org *elem, at string) []*node {
 	}
 	if person != nil {
 		holder := object()
-		r.party(person, &field{kind: "HCP", targets: []target{{path: steps("person"), name: at}}}, r.communication, holder)
+		r.party(person, &field{kind: "HCP", targets: []target{{path: holderStep, name: at}}}, r.communication, holder)
 		if p := holder.get("person"); p != nil {
 			refs = append(refs, p)
 		}
@@ -105,7 +114,7 @@ func (r *reader) organisationReference(org *elem, target string) *node {
 		r.mappedText(id.kid("Id"), r.communication, target+".identifier.value")
 		for _, other := range org.kidsNamed("Ident") {
 			if other != id && other.kid("TypeId").attr("V") == "ENH" {
-				ref.put(steps("extension{organisasjonsnummer}.valueIdentifier"),
+				ref.put(numberStep,
 					obj("system", identifierSystems["ENH"], "value", other.kid("Id").value()))
 				r.mappedText(other.kid("Id"), r.communication, target+".extension.valueIdentifier.value")
 			}

@@ -25,10 +25,10 @@ func object() *node {
 	return &o.node
 }
 
-// forge makes nodes many at a time; the zero value is ready.
+// forge makes nodes many at a time; the zero value is ready, and nil makes them one by one.
 type forge struct {
-	scalars []node
-	objects []roomy
+	scalars slab[node]
+	objects slab[roomy]
 }
 
 // roomy is an object with room for the four members that most have.
@@ -39,11 +39,10 @@ type roomy struct {
 }
 
 func (f *forge) scalar(kind byte, s string) *node {
-	if len(f.scalars) == 0 {
-		f.scalars = make([]node, 128)
+	if f == nil {
+		return &node{kind: kind, scalar: s}
 	}
-	n := &f.scalars[0]
-	f.scalars = f.scalars[1:]
+	n := &f.scalars.take(1)[0]
 	n.kind, n.scalar = kind, s
 	return n
 }
@@ -51,19 +50,18 @@ func (f *forge) scalar(kind byte, s string) *node {
 func (f *forge) str(s string) *node { return f.scalar('s', s) }
 
 func (f *forge) object() *node {
-	if len(f.objects) == 0 {
-		f.objects = make([]roomy, 64)
+	if f == nil {
+		return object()
 	}
-	o := &f.objects[0]
-	f.objects = f.objects[1:]
+	o := &f.objects.take(1)[0]
 	o.node = node{kind: 'o', names: o.names[:0], kids: o.kids[:0]}
 	return &o.node
 }
 
-func (f *forge) array(k *node) *node {
+func (f *forge) array(kids ...*node) *node {
 	n := f.object()
 	n.kind = 'a'
-	n.kids = append(n.kids, k)
+	n.kids = append(n.kids, kids...)
 	return n
 }
 

@@ -41,7 +41,7 @@ func (r *reader) leaf(e *elem, f *field, cur *building, base *node, sec int) {
 			r.attribute(e, "V", Invalid, cur, "")
 			return
 		}
-		base.put(f.targets[0].path, r.str(m.text))
+		r.put(base, f.targets[0].path, r.str(m.text))
 		r.attribute(e, "V", Mapped, cur, f.targets[0].name)
 		r.literals(f, base)
 	case "CS", "CV", "CODE", "ANY":
@@ -61,7 +61,7 @@ func (r *reader) leaf(e *elem, f *field, cur *building, base *node, sec int) {
 func (r *reader) literals(f *field, base *node) {
 	for i := range f.targets {
 		if g := &f.targets[i]; g.literal != nil {
-			base.put(g.path, r.clone(g.literal))
+			r.put(base, g.path, r.clone(g.literal))
 		}
 	}
 }
@@ -96,7 +96,7 @@ func (r *reader) textLeaf(e *elem, f *field, cur *building, base *node, sec int)
 		r.text(e, Invalid, cur, nil)
 		return
 	}
-	base.put(f.targets[0].path, r.str(text))
+	r.put(base, f.targets[0].path, r.str(text))
 	r.mappedText(e, cur, f.targets[0].name)
 	r.literals(f, base)
 	if f.kind == "WHERE" && !r.indivisible(sec) {
@@ -206,7 +206,7 @@ func (r *reader) typedText(e *elem, f *field, cur *building, base *node) {
 		r.text(e, Invalid, cur, nil)
 		return
 	}
-	base.put(f.targets[0].path, v)
+	r.put(base, f.targets[0].path, v)
 	r.mappedText(e, cur, f.targets[0].name)
 	r.literals(f, base)
 }
@@ -277,7 +277,7 @@ func (r *reader) coded(e *elem, f *field, cur *building, base *node, sec int) {
 	case f.kind != "CODE" && other != "":
 		r.attribute(e, "OT", Mapped, cur, parts.text)
 	}
-	base.put(path, v)
+	r.put(base, path, v)
 	r.attribute(e, "V", outcome, cur, parts.code)
 	r.attribute(e, "S", Mapped, cur, parts.system)
 	r.attribute(e, "DN", Mapped, cur, parts.display)
@@ -285,7 +285,7 @@ func (r *reader) coded(e *elem, f *field, cur *building, base *node, sec int) {
 		g := &f.targets[1+i]
 		for _, pair := range r.t.maps[g.through] {
 			if pair[0] == code {
-				base.put(g.path, r.str(pair[1]))
+				r.put(base, g.path, r.str(pair[1]))
 				break
 			}
 		}
@@ -350,7 +350,7 @@ func (r *reader) quantity(e *elem, f *field, cur *building, base *node) {
 		v.set("unit", r.str(unit))
 		r.attribute(e, "U", Mapped, cur, f.targets[0].parts.unit)
 	}
-	base.put(f.targets[0].path, v)
+	r.put(base, f.targets[0].path, v)
 	r.attribute(e, "V", Mapped, cur, f.targets[0].parts.value)
 }
 
@@ -358,17 +358,17 @@ func (r *reader) quantity(e *elem, f *field, cur *building, base *node) {
 // identifiers of persons are kept in the original only.
 func (r *reader) party(e *elem, f *field, cur *building, base *node) {
 	path, name := f.targets[0].path, f.targets[0].name
-	ref := object()
+	ref := r.object()
 	switch f.kind {
 	case "HCP":
-		ref.set("type", str("Practitioner"))
+		ref.set("type", r.str("Practitioner"))
 	case "ORG":
-		ref.set("type", str("Organization"))
+		ref.set("type", r.str("Organization"))
 	}
 	for _, point := range e.kidsNamed("TeleCom") {
 		address := point.kid("TeleAddress")
 		if v := contactPoint(address.attr("V"), point.kid("TypeTelecom").attr("V")); v != nil {
-			ref.put([]step{{name: "extension", append: true}}, obj("url", extensionBase+"telecom", "valueContactPoint", v))
+			r.put(ref, anyStep, obj("url", extensionBase+"telecom", "valueContactPoint", v))
 			r.attribute(address, "V", Mapped, cur, name+".extension(telecom).valueContactPoint.value")
 		}
 	}
@@ -385,15 +385,15 @@ func (r *reader) party(e *elem, f *field, cur *building, base *node) {
 	}
 	if len(names) > 0 {
 		display := strings.Join(names, " ")
-		ref.set("display", str(display))
+		ref.set("display", r.str(display))
 		if name := nameOf(e, display); name != nil && f.kind != "ORG" {
-			ref.put(steps("extension[+]"), obj("url", extensionBase+"navn", "valueHumanName", name))
+			r.put(ref, anyStep, obj("url", extensionBase+"navn", "valueHumanName", name))
 		}
 	}
 	if ref.get("identifier") == nil && ref.get("display") == nil {
 		return
 	}
-	base.put(path, ref)
+	r.put(base, path, ref)
 	if role := e.kid("RoleToPatient"); role != nil && len(f.targets) > 1 {
 		r.coded(role, &field{kind: "CV", lists: []string{"9034"}, targets: f.targets[1:]}, cur, base, cur.section)
 	}

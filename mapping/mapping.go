@@ -142,6 +142,8 @@ type Head struct {
 	Patient           PatientHead
 	RefToParent       string
 	RefToConversation string
+	Thread            string // of a root without MsgHead: the id of what it is about, by which a change or cancellation names it
+	Threaded          bool   // the root names it so, and has no other way
 	Signed            bool   // an XML signature is present: all or nothing
 	Status            Status // 7309 of the PLO payload; StatusNew when the payload has none
 	Consent           Consent

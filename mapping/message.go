@@ -61,6 +61,9 @@ func readOwnHead(root *elem, m *message) (*Head, error) {
 		Patient: readOwnPatient(root.at(at.patient...)), Status: statusOf(root.at(at.status...)), Consent: t.consent(root, m.class),
 		AckWanted: strings.TrimSpace(root.kid("Ack").attr("V")), Processing: strings.TrimSpace(root.kid("ProcessingStatus").attr("V")),
 	}
+	if at := t.threads[m.class]; at != nil {
+		h.Thread, h.Threaded = root.at(at...).value(), true
+	}
 	if root.kid("Status").attr("V") == "TEST" { // how both versions mark a test message
 		h.Processing = "D"
 	}
@@ -221,7 +224,7 @@ func (r *reader) ownLeaf(e *elem, f *field, cur *building, base *node, sec int) 
 		if given != "" {
 			n.set("given", array(str(given)))
 		}
-		base.put(to.path, n)
+		r.put(base, to.path, n)
 		r.mappedText(e, cur, to.name+".text")
 	case "NIN":
 		r.ownIdentifier(e, cur, base, to)
@@ -231,12 +234,12 @@ func (r *reader) ownLeaf(e *elem, f *field, cur *building, base *node, sec int) 
 			r.text(e, Kept, cur, nil)
 			break
 		}
-		base.put(to.path, obj("system", typ, "value", e.value()))
+		r.put(base, to.path, obj("system", typ, "value", e.value()))
 		r.mappedText(e, cur, to.name+".value")
 	case "MAPPED":
 		for _, pair := range r.t.maps[to.through] {
 			if pair[0] == strings.TrimSpace(e.attr("V")) {
-				base.put(to.path, r.str(pair[1]))
+				r.put(base, to.path, r.str(pair[1]))
 				r.attribute(e, "V", Mapped, cur, to.name)
 				return true
 			}
@@ -244,14 +247,14 @@ func (r *reader) ownLeaf(e *elem, f *field, cur *building, base *node, sec int) 
 		r.attribute(e, "V", Invalid, cur, "")
 	case "DAYV":
 		if day, ok := birthDate(e.attr("V")); ok {
-			base.put(to.path, r.str(day))
+			r.put(base, to.path, r.str(day))
 			r.attribute(e, "V", Mapped, cur, to.name)
 		} else {
 			r.attribute(e, "V", Invalid, cur, "")
 		}
 	case "TELECOM":
 		if point := contactPoint(e.attr("V"), ""); point != nil {
-			cur.body.put(to.path, point)
+			r.put(cur.body, to.path, point)
 			r.attribute(e, "V", Mapped, cur, to.name+".value")
 		}
 	}
@@ -282,7 +285,7 @@ func (r *reader) ownIdentifier(e *elem, cur *building, base *node, to *target) {
 		r.report(Finding{Path: e.path(), Outcome: Invalid, Key: cur.key, Target: "Patient.identifier"})
 	}
 	n.set("value", str(e.value()))
-	base.put(to.path, n)
+	r.put(base, to.path, n)
 	r.mappedText(e, cur, to.name+".value")
 	if code != "" {
 		r.attribute(typ, "V", Mapped, cur, to.name+".type.coding.code")

@@ -9,7 +9,8 @@ import (
 // writeOwn maps to a root that stands without MsgHead: henvisning v1.1, or v1.0 when Head.Version says so. All of it
 // comes from the table.
 func writeOwn(t *table, m *message, o Outgoing) ([]byte, []Finding, error) {
-	x := &emitter{t: t, sent: instant(o.Head.Generated), plain: m.prefix, homes: m.rootClass.homes, own: &o.Head, attached: o.Attachments}
+	x := &emitter{t: t, sent: instant(o.Head.Generated), plain: m.prefix, homes: m.rootClass.homes, own: &o.Head, attached: o.Attachments,
+		expr: "Communication"}
 	if err := x.take(o.Resources); err != nil {
 		return nil, nil, err
 	}
@@ -18,11 +19,23 @@ func writeOwn(t *table, m *message, o Outgoing) ([]byte, []Finding, error) {
 	for _, p := range []string{"po", "po15"} {
 		root.attrs = append(root.attrs, "xmlns:"+p, t.ns[p])
 	}
-	root.kids = x.classOut(m.rootClass, o.Head.node(t))
-	if len(x.missing) > 0 {
-		return nil, nil, fault(Malformed, m.root+"/"+x.missing[0], "missing")
+	base, c := o.Head.node(t), object()
+	if o.Message != nil {
+		var err error
+		if c, err = parseJSON(o.Message); err != nil || c.get("resourceType").string() != "Communication" {
+			return nil, nil, fault(NotFHIR, "Message", "not a Communication")
+		}
+		base.merge(c)
+		if topic := c.get("topic"); topic != nil {
+			base.set("topic", topic)
+		}
+	}
+	root.kids = x.classOut(m.rootClass, base)
+	if err := x.complete(); err != nil {
+		return nil, nil, err
 	}
 	x.leftovers()
+	x.messageLeftovers(c)
 	w := newWriter()
 	root.write(w)
 	return w.bytes(), x.findings, nil
@@ -93,6 +106,9 @@ func (p PatientHead) node() *node {
 func (x *emitter) wholeOut(f *field) []*out {
 	for _, s := range x.resources {
 		if s.typ == f.class.resource && s.index < 0 {
+			expr := x.expr
+			defer func() { x.expr = expr }()
+			x.expr = s.typ
 			return x.inside(x.name(f.prefix, f.name), x.here+"/"+f.name, f.class, s.node)
 		}
 	}

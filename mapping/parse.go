@@ -17,7 +17,7 @@ func parseTables(files []tableFile) (*table, error) {
 		systems: map[string][]string{}, listOf: map[string]string{}, maps: map[string][][2]string{},
 		heads: map[string]*ownHead{}, loose: map[string]bool{}, statements: map[string][][]string{},
 		editions: map[string]map[string]string{}, contents: map[Kind]string{}, logs: map[string]bool{},
-		reveals: map[string][]string{},
+		reveals: map[string][]string{}, threads: map[string][]string{},
 	}
 	for _, namespaces := range []bool{true, false} {
 		for _, f := range files {
@@ -174,7 +174,10 @@ func (t *table) generalLine(word, rest string) error {
 	case "content":
 		t.contents[Kind(head)] = tail
 	case "event":
-		t.events = append(t.events, event{Kind(head), tail})
+		if len(words) != 2 {
+			return fmt.Errorf("event %s: an element and a code of 9121 wanted", head)
+		}
+		t.events = append(t.events, event{Kind(head), words[0], words[1]})
 	case "reveals":
 		t.reveals[head] = words
 	case "nofreetext":
@@ -183,6 +186,8 @@ func (t *table) generalLine(word, rest string) error {
 		if !t.headLine(head, words) {
 			return fmt.Errorf("head %s: five places wanted", head)
 		}
+	case "thread":
+		t.threads[head] = strings.Split(tail, "/")
 	case "loose":
 		t.loose[head] = true
 	case "statement":

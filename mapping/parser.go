@@ -25,9 +25,7 @@ type parser struct {
 	pieces   []piece   // content of the open elements
 	raw      []rawAttr // of the tag at hand
 	tag      bool      // what stands before pos is a tag
-	elems    []elem    // room for more
-	attrs    []attr
-	kids     []*elem
+	desk     *desk
 	places   places
 	paths    int             // bytes that the paths of all values take, at most
 	names    map[string]bool // beyond ASCII: whether it is a name
@@ -372,7 +370,7 @@ func (p *parser) close() {
 		}
 	}
 	if kids := len(pieces) - texts; kids > 0 {
-		f.e.kids = p.newKids(kids)
+		f.e.kids = p.desk.kids.take(kids)[:0]
 		for i := range pieces {
 			if pieces[i].kid != nil {
 				f.e.kids = append(f.e.kids, pieces[i].kid)

@@ -3,7 +3,9 @@ package mapping
 import "strings"
 
 // put sets a value at a FHIR path and builds what lies between.
-func (n *node) put(path []step, v *node) {
+func (n *node) put(path []step, v *node) { (*forge)(nil).put(n, path, v) }
+
+func (f *forge) put(n *node, path []step, v *node) {
 	for i, st := range path {
 		last := i == len(path)-1
 		child := n.get(st.name)
@@ -18,20 +20,20 @@ func (n *node) put(path []step, v *node) {
 				n.set(st.name, v)
 				return
 			case child == nil:
-				child = object()
+				child = f.object()
 				n.set(st.name, child)
 			}
 			n = child
 			continue
 		}
 		if child == nil {
-			child = array()
+			child = f.array()
 			n.set(st.name, child)
 		}
 		item := child.pick(st)
 		if last {
 			if st.find != "" && v.kind == 'o' {
-				v.names, v.kids = append([]string{"url"}, v.names...), append([]*node{str(st.url)}, v.kids...)
+				v.names, v.kids = append([]string{"url"}, v.names...), append([]*node{f.str(st.url)}, v.kids...)
 			}
 			if item != nil {
 				*item = *v
@@ -41,21 +43,26 @@ func (n *node) put(path []step, v *node) {
 			return
 		}
 		if item == nil {
-			item = st.newItem()
+			item = f.item(st)
 			child.kids = append(child.kids, item)
 		}
 		n = item
 	}
 }
 
-func (st step) newItem() *node {
+// item begins an item of an array as its step tells it.
+func (f *forge) item(st step) *node {
+	n := f.object()
 	switch {
 	case st.find == "":
-		return object()
 	case st.name == "extension":
-		return obj("url", st.url)
+		f.with(n, "url", st.url)
+	default: // Observation.component
+		code := f.object()
+		f.with(code, "text", st.find)
+		n.set("code", code)
 	}
-	return obj("code", obj("text", st.find)) // Observation.component
+	return n
 }
 
 // pick finds the item of an array that a step means, nil when it is to be made.

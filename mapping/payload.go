@@ -43,9 +43,13 @@ func (x *emitter) payload(m *message, o Outgoing) ([]*out, error) {
 		}
 	}
 	root := x.root(m)
+	x.expr = "Communication"
 	root.kids = x.classOut(m.rootClass, c)
-	if x.log && !slices.ContainsFunc(root.kids, func(k *out) bool { return strings.HasSuffix(k.name, ":"+x.event) }) {
-		return nil, fault(Malformed, x.event, "no event that the message is about")
+	if err := x.told(m, root); err != nil {
+		return nil, err
+	}
+	if err := x.complete(); err != nil {
+		return nil, err
 	}
 	x.leftovers()
 	x.messageLeftovers(c)
@@ -96,7 +100,7 @@ func (x *emitter) content(m *message, o Outgoing, c *node) error {
 		}
 	}
 	if x.t.codes[list][code] == "" {
-		return fault(Malformed, "TypeInnhold", "not a code of the content types of this message")
+		return &Error{Code: Malformed, Path: "TypeInnhold", FHIR: "Communication.topic", Text: "not a code of the content types of this message"}
 	}
 	c.set("topic", obj("coding", array(obj("system", "urn:oid:"+volven+list, "code", code, "display", x.t.codes[list][code]))))
 	return nil
@@ -140,10 +144,10 @@ var questionLists = []string{"9152", "9153", "9154", "9155", "8331"}
 func (x *emitter) dialogOut(m *message, o Outgoing, c *node) ([]*out, error) {
 	d := o.Dialog
 	if x.t.codes[d.ThemeList][d.ThemeCode] == "" {
-		return nil, fault(Malformed, "Dialogmelding", "a theme of a known list is required")
+		return nil, &Error{Code: Malformed, Path: "Dialogmelding", FHIR: "Communication.topic", Text: "a theme of a known list is required"}
 	}
 	if o.Head.Kind == KindDialogAnswer && o.Head.RefToParent == "" {
-		return nil, fault(Malformed, "/MsgHead/MsgInfo/ConversationRef", "an answer names what it answers")
+		return nil, &Error{Code: Malformed, Path: "/MsgHead/MsgInfo/ConversationRef", FHIR: "Communication.inResponseTo", Text: "an answer names what it answers"}
 	}
 	x.plain = m.prefix
 	other := "Foresporsel"
@@ -153,6 +157,7 @@ func (x *emitter) dialogOut(m *message, o Outgoing, c *node) ([]*out, error) {
 	base := d.node(x.t)
 	base.merge(c)
 	root := x.root(m)
+	x.expr = "Communication"
 	said := false
 	for _, f := range m.rootClass.fields {
 		if f.name != other {
@@ -161,8 +166,11 @@ func (x *emitter) dialogOut(m *message, o Outgoing, c *node) ([]*out, error) {
 			root.kids = append(root.kids, kids...)
 		}
 	}
-	if !said || len(x.missing) > 0 {
-		return nil, fault(Malformed, "Dialogmelding", "the theme is not of a list that the message takes")
+	if !said {
+		return nil, &Error{Code: Malformed, Path: "Dialogmelding", FHIR: "Communication.topic", Text: "the theme is not of a list that the message takes"}
+	}
+	if err := x.complete(); err != nil {
+		return nil, err
 	}
 	x.leftovers()
 	x.messageLeftovers(base)

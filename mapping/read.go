@@ -17,7 +17,14 @@ func Read(raw []byte, id func(key string) string) (*Incoming, error) { return re
 
 // read also takes what is only sent (messages of direction out) when all is set: for translating back.
 func read(raw []byte, id func(key string) string, all bool) (*Incoming, error) {
-	root, comments, err := parseLean(raw)
+	d := newDesk()
+	defer d.leave()
+	return readOn(d, raw, id, all)
+}
+
+// readOn is read on a desk.
+func readOn(d *desk, raw []byte, id func(key string) string, all bool) (*Incoming, error) {
+	root, comments, err := parseOn(d, raw)
 	if err != nil {
 		return nil, err
 	}
@@ -30,8 +37,8 @@ func read(raw []byte, id func(key string) string, all bool) (*Incoming, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &reader{t: t, root: payload, in: &Incoming{Head: *head, AllOrNothing: head.AllOrNothing(), Report: make([]Finding, 0, len(raw)/40)}, ids: map[string]string{}, ask: id,
-		counts: map[string]count{}, groups: map[string]int{}, grouped: map[int]bool{}, elements: map[[2]string]string{}, systems: map[string]string{},
+	r := &reader{forge: &d.forge, t: t, root: payload, in: &Incoming{Head: *head, AllOrNothing: head.AllOrNothing(), Report: make([]Finding, 0, min(len(raw)/40, 4096))}, ids: map[string]string{}, ask: id,
+		counts: map[string]count{}, groups: map[string]int{}, grouped: map[int]bool{}, systems: map[string]string{},
 		log: t.logs[m.class]}
 	if m.loose {
 		payload.rename(payload.ns, m.rootNS, t.ns["po"])
@@ -153,7 +160,7 @@ type count struct {
 }
 
 type reader struct {
-	forge
+	*forge
 	t             *table
 	in            *Incoming
 	ask           func(string) string
@@ -173,20 +180,11 @@ type reader struct {
 	communication *building
 	patient       *building
 	careTeam      *building
-	elements      map[[2]string]string // type and path → FHIR element, for the report
-	systems       map[string]string    // OID → FHIR system
+	systems       map[string]string // OID → FHIR system
 }
 
 // element names a FHIR element as the report does.
-func (r *reader) element(typ, path string) string {
-	key := [2]string{typ, path}
-	name, ok := r.elements[key]
-	if !ok {
-		name = typ + "." + path
-		r.elements[key] = name
-	}
-	return name
-}
+func (r *reader) element(typ, path string) string { return r.root.places.join(typ, ".", path) }
 
 func (r *reader) id(key string) string {
 	if _, ok := r.ids[key]; !ok {
@@ -284,7 +282,7 @@ func (r *reader) indivisible(section int) bool {
 func (r *reader) class(e *elem, c *class, cur *building, base *node, sec int) {
 	r.constants(c, base)
 	if c.text != nil && strings.TrimSpace(e.text) != "" {
-		base.put(c.text, r.str(e.text))
+		r.put(base, c.text, r.str(e.text))
 		r.text(e, Mapped, cur, c.text)
 	}
 	count := make([]int, len(c.fields))
@@ -328,10 +326,10 @@ func (r *reader) constants(c *class, base *node) {
 
 func (r *reader) constant(k constant, base *node) {
 	if k.value == nil {
-		base.put(k.path, r.str(r.sent))
+		r.put(base, k.path, r.str(r.sent))
 		return
 	}
-	base.put(k.path, r.clone(k.value))
+	r.put(base, k.path, r.clone(k.value))
 }
 
 func (r *reader) field(k *elem, f *field, cur *building, base *node, sec int) {
@@ -357,7 +355,7 @@ func (r *reader) field(k *elem, f *field, cur *building, base *node, sec int) {
 		at := next.body
 		if len(f.targets) > 0 {
 			at = r.object()
-			next.body.put(f.targets[0].path, at)
+			r.put(next.body, f.targets[0].path, at)
 		}
 		r.class(k, c, next, at, sec)
 		if next.filled && cur.from.class != nil {
@@ -365,7 +363,7 @@ func (r *reader) field(k *elem, f *field, cur *building, base *node, sec int) {
 		}
 	case len(f.targets) > 0:
 		at := r.object()
-		base.put(f.targets[0].path, at)
+		r.put(base, f.targets[0].path, at)
 		r.class(k, f.class, cur, at, sec)
 	default:
 		outer := r.box

@@ -92,7 +92,7 @@ func (p *parser) bind(e *elem, prefix string) error {
 	if declared == len(p.raw) {
 		return nil
 	}
-	e.attrs = p.newAttrs(len(p.raw) - declared)
+	e.attrs = p.desk.attrs.take(len(p.raw) - declared)[:0]
 	for _, a := range p.raw {
 		if a.prefix == "xmlns" || a.prefix == "" && a.name == "xmlns" {
 			continue

@@ -25,6 +25,7 @@ type table struct {
 	listOf     map[string]string              // URI → list
 	maps       map[string][][2]string         // name → code, FHIR code
 	heads      map[string]*ownHead            // root class → where a root without MsgHead tells who sends it to whom
+	threads    map[string][]string            // root classes without MsgHead → where they name what a change or cancellation is of
 	loose      map[string]bool                // root classes that are known by the local name
 	statements map[string][][]string          // root → where the sender says that the patient has agreed
 	editions   map[string]map[string]string   // version → prefix of the current version → prefix of that one
@@ -38,6 +39,7 @@ type table struct {
 type event struct {
 	kind    Kind
 	element string
+	code    string // of Volven 9121: what has happened
 }
 
 type message struct {

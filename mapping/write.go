@@ -14,6 +14,7 @@ type Outgoing struct {
 	Content     string       // content type (Volven 9137 to 9140) of the kinds that have one; empty: what the table says
 	Message     []byte       // optional: the Communication that is the message, for what only it says (topic, extensions)
 	Attachments []Attachment // Bytes, MimeType and Name
+	Namespace   string       // of a root that is known by its local name (henvisning v2.0): without it, such a version is not written
 }
 
 // Dialog is the payload of a dialogmelding 1.1 (HIS 80603:2017).
@@ -34,12 +35,7 @@ type Dialog struct {
 // revealing name or a code of a line "reveals".
 func Write(o Outgoing) ([]byte, []Finding, error) {
 	t := theTable()
-	var m *message
-	for i := range t.messages {
-		if k := &t.messages[i]; k.kind == o.Head.Kind && k.writes && (o.Head.Version == "" || o.Head.Version == k.version) {
-			m = k // the newest, when no version is asked for
-		}
-	}
+	m := t.writer(o.Head.Kind, o.Head.Version, o.Namespace)
 	switch {
 	case m == nil:
 		return nil, nil, fault(NotSupported, "/MsgHead/MsgInfo/Type", "no mapping to this message type")

@@ -27,9 +27,15 @@ type configuration struct {
 	Database    databaseEntry `yaml:"database"`
 	Issuer      issuerEntry   `yaml:"issuer"`
 	Export      exportEntry   `yaml:"export"` // bounds of bulk exports
+	// Addresses is a file of parties, their services and what each receives, in the shape of Adresseregisteret's data; it is
+	// read at start. Default: the directory is kept over FHIR alone.
+	Addresses string `yaml:"addresses"`
 	// Fetch tells by when a message must be fetched after its positive AppRec, by type: LOG_: 2h, EPIKRISE: 8h. A name
 	// that ends in _ is all types that begin so; default is the rest.
 	Fetch map[string]time.Duration `yaml:"fetch"`
+	// Referral20 is the XML namespace that henvisning v2.0 is written under. Default: v2.0 is read and not written, since its
+	// namespace is not confirmed.
+	Referral20 string `yaml:"henvisning20"`
 	// Origins are the web applications, https://host[:port], that a browser may let read the answers. Default: none.
 	Origins []string `yaml:"origins"`
 	// Notifications lists where subscribers may be notified. Default: nowhere.
@@ -131,6 +137,9 @@ func (c configuration) validate() error {
 		if u, err := url.Parse(c.Base); err != nil || u.Host == "" || u.Path != "/fhir" || u.RawQuery != "" {
 			faults = append(faults, errors.New("base must be absolute and end in /fhir"))
 		}
+	}
+	if u, err := url.Parse(c.Referral20); c.Referral20 != "" && (err != nil || !u.IsAbs() || u.Host == "") {
+		faults = append(faults, errors.New("henvisning20 must be an absolute URI: the namespace"))
 	}
 	if _, err := destinations(c.Notifications, false); err != nil {
 		faults = append(faults, err)

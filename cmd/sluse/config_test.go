@@ -61,6 +61,7 @@ func TestConfigurationTellsEveryFault(t *testing.T) {
 		{"", "issuer.organizations is missing"},
 		{"", "exactly one of dsn, dsnFile and data"},
 		{goodConfiguration + "colour: red\n", "colour"},
+		{goodConfiguration + "henvisning20: 2018-01-01\n", "henvisning20 must be an absolute URI"},
 		{strings.Replace(goodConfiguration, "{data:", "{dsn: x, data:", 1), "exactly one"},
 		{strings.Replace(goodConfiguration, "/fhir", "/r4", 1), "end in /fhir"},
 		{strings.Replace(goodConfiguration, `, herId: "80001001"`, "", 1), "organizations[0]"},

@@ -50,7 +50,7 @@ var expected = []row{
 
 	{7, rusteam, rusteam + ", " + gp, "Consent 200", none, none, "HPL22"},
 	{7, nobody, tsb, "CarePlan 404", none, "bolig legemidler okonomi plan rus tjenester", hidden},
-	{7, tsb, rusteam, "Communication stopped", none, none, "Ikke sendt: samtykke mangler."},
+	{7, tsb, rusteam, "Communication stopped", none, none, "Ikke sendt: samtykke mangler for samarbeid, rus og logistikk."},
 	{7, rusteam, tsb, "DIALOG_HELSEFAGLIG", "logistikk", none, "det hentede"},
 
 	{8, rusteam + ", " + citizens + ", " + tsb + ", " + gp + ", " + sosial, citizens, "AuditEvent 200", none, none, "ingen fødselsnumre"},

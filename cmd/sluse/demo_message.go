@@ -141,13 +141,16 @@ func (s *story) receiptRow(ctx context.Context, step int, name, msgID string) {
 	s.add(step, l.From, l.To, "AppRec "+l.Status.V, [][]byte{l.document}, nil, l.reasons())
 }
 
-// reasons gives code and text of every error of an AppRec.
+// reasons gives code and rule of every error of an AppRec; what to do about it follows the first full stop.
 func (l letter) reasons() string {
 	var why []string
 	for _, e := range l.Errors {
 		text := e.OT
 		if text == "" {
 			text = e.DN
+		}
+		if rule, _, more := strings.Cut(text, ". "); more {
+			text = rule + "."
 		}
 		why = append(why, strings.TrimSpace(e.V+" "+text))
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/lestrrat-go/jwx/v3/jwk"
 
+	"github.com/sluse/sluse/gateway/exchange"
 	"github.com/sluse/sluse/gateway/helseid"
 )
 
@@ -35,6 +36,10 @@ func (c serveCommand) Run(ctx context.Context, s streams, log *slog.Logger) (err
 	if err != nil {
 		return err
 	}
+	addresses, err := settings.addresses()
+	if err != nil {
+		return err
+	}
 	notices, err := destinations(settings.Notifications, false)
 	if err != nil {
 		return err
@@ -52,13 +57,17 @@ func (c serveCommand) Run(ctx context.Context, s streams, log *slog.Logger) (err
 	pl, err := assemble(ctx, parts{
 		dsn: db.dsn, connections: settings.Database.Connections, keys: keys,
 		checkpoints: settings.Checkpoints, base: settings.Base, origins: settings.Origins, tokens: tokens, tokenEndpoint: settings.Issuer.Token, notices: notices, exports: settings.Export.limits(), fetch: settings.fetchLimits(),
-		carriages: ways,
-		clock:     time.Now, random: rand.Reader, log: log, //nolint:forbidigo // here the clock is chosen
+		translator: exchange.Translator{Referral20: settings.Referral20},
+		carriages:  ways,
+		clock:      time.Now, random: rand.Reader, log: log, //nolint:forbidigo // here the clock is chosen
 	})
 	if err != nil {
 		return err
 	}
 	defer pl.close()
+	if err := addresses.install(ctx, pl.gateway, settings.Base, log); err != nil {
+		return fmt.Errorf("%s: %w", settings.Addresses, err)
+	}
 	public, admin, err := listen(ctx, settings.Listen, settings.Admin)
 	if err != nil {
 		return err

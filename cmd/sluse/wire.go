@@ -18,6 +18,7 @@ import (
 	"github.com/sluse/sluse/gateway"
 	"github.com/sluse/sluse/gateway/audit"
 	"github.com/sluse/sluse/gateway/consent"
+	"github.com/sluse/sluse/gateway/console"
 	"github.com/sluse/sluse/gateway/exchange"
 	"github.com/sluse/sluse/gateway/helseid"
 	"github.com/sluse/sluse/gateway/notification"
@@ -45,6 +46,7 @@ type parts struct {
 	notices       []gateway.Destination // where subscribers may be notified
 	exports       gateway.ExportLimits
 	fetch         gateway.FetchLimits
+	translator    exchange.Translator
 	carriages     []carriage // ways to parties outside
 	clock         func() time.Time
 	random        io.Reader
@@ -113,6 +115,7 @@ func (pl *plant) wire(ctx context.Context, origin *url.URL) error {
 		Store: pl.watch.Over(), Decider: decider, Labeller: labeller, Normalizer: normalizer,
 		Clock: p.clock, Random: p.random, SealKey: p.keys.seal, Log: p.log,
 		Notices: gateway.Notices{Base: p.base, Destinations: p.notices}, Exports: p.exports, Fetch: p.fetch,
+		Orders: p.translator,
 	})
 	if err != nil {
 		return err
@@ -133,7 +136,7 @@ func (pl *plant) wire(ctx context.Context, origin *url.URL) error {
 	if err != nil {
 		return err
 	}
-	pl.worker, err = exchange.NewWorker(exchange.WorkerConfig{Gateway: pl.gateway, Interval: p.worker, Log: p.log})
+	pl.worker, err = exchange.NewWorker(exchange.WorkerConfig{Gateway: pl.gateway, Interval: p.worker, Log: p.log, Translator: p.translator})
 	if err != nil {
 		return err
 	}
@@ -147,11 +150,9 @@ func (pl *plant) wire(ctx context.Context, origin *url.URL) error {
 		return err
 	}
 	pl.exporter = exporter{gateway: pl.gateway, interval: p.worker, log: p.log}
-	routes := switchboard{fhir: fhirAPI, messages: messages}
-	if p.issuer != nil {
-		routes.issuer = demoIssuer{p.issuer}
+	if pl.public, err = pl.routes(fhirAPI, messages, who); err != nil {
+		return err
 	}
-	pl.public = routes
 	pl.admin = rest.Admin(rest.AdminConfig{
 		Checks: []rest.Check{
 			{Name: "store", Test: pl.store.Ready}, {Name: "checkpoints", Test: pl.checkpoints.ready},
@@ -162,8 +163,22 @@ func (pl *plant) wire(ctx context.Context, origin *url.URL) error {
 	return nil
 }
 
+// routes puts what answers the public beside each other.
+func (pl *plant) routes(fhirAPI, messages http.Handler, who authenticator) (switchboard, error) {
+	p := pl.parts
+	pages, err := console.Handler(console.Config{Gateway: pl.gateway, Authenticator: who, Translator: p.translator, Clock: p.clock, Log: p.log})
+	if err != nil {
+		return switchboard{}, err
+	}
+	s := switchboard{fhir: fhirAPI, messages: messages, pages: pages}
+	if p.issuer != nil {
+		s.issuer = demoIssuer{p.issuer}
+	}
+	return s, nil
+}
+
 // switchboard sends a request to the API it is for. What is for none is refused by that of FHIR.
-type switchboard struct{ fhir, messages, issuer http.Handler }
+type switchboard struct{ fhir, messages, pages, issuer http.Handler }
 
 // ServeHTTP looks at the first part of the path only and cleans nothing: a path with tricks in it
 // is no path of any API.
@@ -171,6 +186,8 @@ func (s switchboard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case strings.HasPrefix(r.URL.Path, "/edi/"):
 		s.messages.ServeHTTP(w, r)
+	case r.URL.Path == "/console", strings.HasPrefix(r.URL.Path, "/console/"):
+		s.pages.ServeHTTP(w, r)
 	case strings.HasPrefix(r.URL.Path, "/demo/") && s.issuer != nil:
 		s.issuer.ServeHTTP(w, r)
 	default:

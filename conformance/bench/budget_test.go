@@ -13,6 +13,7 @@ import (
 func TestMain(m *testing.M) {
 	code := m.Run()
 	report(os.Stdout)
+	reportMessages(os.Stdout)
 	if len(figures) > 0 {
 		if r, err := testbed(); err == nil {
 			r.stop()

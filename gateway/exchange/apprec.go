@@ -14,6 +14,7 @@ const appRecErrorOID = "2.16.578.1.12.4.1.1.8221"
 // errorTexts are the texts of Volven 8221 for the codes that Sluse itself gives. E35, E53 and E54
 // are not among them: they tell whether the patient is known.
 var errorTexts = map[string]string{
+	"T01": "Ikke XML / ikke 'well formed' / uleselig",
 	"E21": "Mottaker finnes ikke",
 	"E30": "Pasientens fødselsnummer mangler",
 	"E31": "Pasientens fødselsnummer er feil",
@@ -33,6 +34,8 @@ type told struct {
 var reasons = map[gateway.Reason]told{
 	gateway.ConsentMissing:   {code: "X99", text: "Ikke levert: samtykke mangler for ", part: true},
 	gateway.ReceiverUnknown:  {code: "E21"},
+	gateway.ReceiverClosed:   {code: "E21", text: "Ikke levert: mottakeren er ikke i bruk i adresseregisteret."},
+	gateway.KindNotTaken:     {code: "T10", text: "Ikke levert: adressen tar ikke imot denne meldingstypen."},
 	gateway.NINMissing:       {code: "E30"},
 	gateway.NINWrong:         {code: "E31"},
 	gateway.KindUnknown:      {code: "T10"},
@@ -40,6 +43,7 @@ var reasons = map[gateway.Reason]told{
 	gateway.ContentUnknown:   {code: "T02", text: "Ikke levert: innholdet er ukjent og er holdt tilbake.", part: true},
 	gateway.AttachmentFault:  {code: "T99", text: "Et vedlegg kan ikke leses.", part: true},
 	gateway.FreeTextDropped:  {code: "X99", text: "Ikke levert: fritekst og vedlegg tas ut av logistikkmeldinger.", part: true},
+	gateway.ParentUnnamed:    {code: "T02", text: "Ikke levert: det som endres eller kanselleres, er ikke her (ServReq/Id)."},
 	gateway.ProcessingFailed: {code: "X99", text: "Ikke levert: meldingen kunne ikke behandles."},
 	gateway.ReceiverRejected: {code: "X99", text: "Ikke levert: avvist av mottakeren."},
 }
@@ -87,17 +91,19 @@ func (t Translator) Acknowledge(v gateway.Verdict) (gateway.AppRecStatus, []gate
 		switch {
 		case r == gateway.ConsentMissing:
 			text = lacking(w.text, t.categories(v.Missing))
+		case r == gateway.KindNotTaken:
+			text += instead(v.Instead)
 		case text == "":
 			text = errorTexts[w.code]
 		}
-		errs = append(errs, gateway.AppRecError{Code: w.code, Text: text})
+		errs = append(errs, told8221(w, text, r, v.Faults))
 		status, whole = gateway.OKErrorInMessagePart, whole && w.part
 	}
 	if whole {
 		return status, errs
 	}
 	if len(errs) == 0 { // what does not cross has a reason
-		errs = []gateway.AppRecError{{Code: "X99", Text: reasons[gateway.ProcessingFailed].text}}
+		errs = []gateway.AppRecError{told8221(reasons[gateway.ProcessingFailed], reasons[gateway.ProcessingFailed].text, gateway.ProcessingFailed, nil)}
 	}
 	return gateway.AppRecRejected, errs
 }

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/sluse/sluse/gateway"
+	"github.com/sluse/sluse/gateway/fhir"
+	"github.com/sluse/sluse/mapping"
 )
 
 // constants lists the string constants of a type in a file of package gateway, or of package mapping.
@@ -70,6 +72,9 @@ func TestTablesAreWhole(t *testing.T) {
 		if !ok {
 			t.Errorf("no AppRec for %s", r)
 		}
+		if !strings.HasSuffix(remedies[gateway.Reason(r)], ".") {
+			t.Errorf("nothing to do about %s", r)
+		}
 		if errorTexts[w.code] == "" || w.code == "E35" || w.code == "E54" || w.code == "E53" {
 			t.Errorf("%s gives %q", r, w.code)
 		}
@@ -118,6 +123,43 @@ func TestPartsAndWhole(t *testing.T) {
 		got, errs := Translator{}.Acknowledge(gateway.Verdict{Crosses: c.crosses, Reasons: c.reasons})
 		if got != c.want || (got != gateway.AppRecOK) != (len(errs) > 0) {
 			t.Errorf("crosses %t %v: %d with %d errors, want %d", c.crosses, c.reasons, got, len(errs), c.want)
+		}
+	}
+}
+
+// TestEveryRejectionTellsWhatToDo: each fault of package mapping, in an AppRec and in the answer to what is not taken in, names
+// the rule in bokmål, the place, a code of 8221 and what to do; each reason the code and what to do. None holds a national number.
+func TestEveryRejectionTellsWhatToDo(t *testing.T) {
+	const place = "/MsgHead/MsgInfo/Type"
+	faults := constants(t, "../../mapping/error.go", "Code")
+	for _, c := range faults {
+		r, ok := rejections[mapping.Code(c)]
+		if !ok || errorTexts[r.code] == "" || !strings.HasSuffix(r.remedy, ".") {
+			t.Errorf("%s: %+v", c, r)
+		}
+		i := fhir.Issue{Code: "message." + c, Expression: place}
+		for _, why := range []gateway.Reason{gateway.ContentInvalid, gateway.KindUnknown} {
+			status, errs := Translator{}.Acknowledge(gateway.Verdict{Reasons: []gateway.Reason{why}, Faults: []fhir.Issue{i}})
+			if status != gateway.AppRecRejected || len(errs) != 1 || errs[0].Code != r.code || !strings.Contains(errs[0].Text, place) ||
+				!strings.Contains(errs[0].Text, r.remedy) || !strings.Contains(errs[0].Text, strings.TrimSuffix(texts["message."+c], ".")) {
+				t.Errorf("%s %s: %d %+v", why, c, status, errs)
+			}
+		}
+		if line := explained(i, ""); !strings.Contains(line, place) || !strings.Contains(line, r.remedy) || !strings.Contains(line, "8221: "+r.code) {
+			t.Errorf("%s: %q", c, line)
+		}
+		secret := fhir.Issue{Code: "message." + c, Expression: "/MsgHead/x-21869245515"}
+		if _, errs := (Translator{}).Acknowledge(gateway.Verdict{Reasons: []gateway.Reason{gateway.ContentInvalid}, Faults: []fhir.Issue{secret}}); strings.Contains(errs[0].Text, "21869245515") {
+			t.Errorf("%s: %q", c, errs[0].Text)
+		}
+	}
+	if len(rejections) != len(faults) {
+		t.Errorf("%d rows for %d faults", len(rejections), len(faults))
+	}
+	for r := range reasons {
+		_, errs := Translator{}.Acknowledge(gateway.Verdict{Crosses: true, Reasons: []gateway.Reason{r}, Missing: gateway.Rus})
+		if len(errs) != 1 || errs[0].Code == "" || !strings.Contains(errs[0].Text, ". ") || !strings.HasSuffix(errs[0].Text, ".") {
+			t.Errorf("%s: %+v", r, errs)
 		}
 	}
 }

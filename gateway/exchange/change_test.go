@@ -93,7 +93,7 @@ func TestLogistics(t *testing.T) {
 	  "name":"ARA","identifier":[{"system":"`+fhir.SystemHER+`","value":"`+string(m.Sender.HERID)+`"}]}`)
 	w.wait(2 * time.Second) // the directory is at most a second old
 	w.send(hospice, strings.Replace(body, string(m.MsgID), "without-rus", 1))
-	if status, _, text := w.receipt(string(m.Sender.HERID), "without-rus"); status != 2 || !strings.HasSuffix(text, " for rus.") {
+	if status, _, text := w.receipt(string(m.Sender.HERID), "without-rus"); status != 2 || !strings.HasPrefix(text, "Ikke levert: samtykke mangler for rus. ") {
 		t.Errorf("the name of the sender reveals rus: AppRec %d %q", status, text)
 	}
 	w.update(person(bydel), k, withID(consentBody("active", p, "ous", "bydel", "logistikk", "samarbeid", "rus"), k))

@@ -18,6 +18,7 @@ const (
 	dischargeID = "70000000-aaaa-4002-8000-000000000002"
 	healthID    = "70000000-aaaa-4006-8000-000000000006"
 	reportID    = "70000000-aaaa-4008-8000-000000000008"
+	deathID     = "70000000-aaaa-4004-8000-000000000004"
 	replyID     = "70000000-aaaa-4021-8000-000000000021"
 )
 
@@ -225,4 +226,38 @@ func TestOwedOnlyOfWhatIsKnown(t *testing.T) {
 	w.update(person(bydel), k, withID(consentBody("inactive", p, "ous", "bydel", clinical...), k))
 	w.say("unready")
 	w.duty(bydel, "mottak-due", "requested")
+}
+
+// TestNothingIsOwedOfTheDead: a notice of death ends what is owed by who knows of it, whatever order it comes in; one that
+// is cancelled does not, and who may not have it goes on as before.
+func TestNothingIsOwedOfTheDead(t *testing.T) {
+	for name, order := range map[string][]string{"last": {"admitted", "ready", "dead"}, "first": {"dead", "admitted", "ready"}} {
+		t.Run(name, func(t *testing.T) {
+			w := ward(t)
+			for _, message := range order {
+				if message == "dead" {
+					w.send(hospice, document(t, "log-dod"))
+				} else {
+					w.say(message)
+				}
+			}
+			w.duty(hospice, "helseopplysninger-due", "cancelled")
+			w.duty(bydel, "mottak-due", "cancelled")
+			w.send(hospice, document(t, "log-dod", "<MsgId>"+deathID, "<MsgId>death-again", `Forsendelsesstatus V="N"`, `Forsendelsesstatus V="C"`,
+				"<RefToParent>"+admissionID, "<RefToParent>"+deathID))
+			w.duty(hospice, "helseopplysninger-due", "requested")
+			w.duty(bydel, "mottak-due", "requested")
+		})
+	}
+	t.Run("not told", func(t *testing.T) {
+		w := newWorld(t)
+		w.create(operator, "HealthcareService", `{"resourceType":"HealthcareService","active":true,"providedBy":{"reference":"Organization/ous"},
+		  "name":"Avdeling","identifier":[{"system":"`+fhir.SystemHER+`","value":"8100031"}]}`)
+		p := w.patient(bydel)
+		k := w.create(person(bydel), "Consent", consentBody("active", p, "ous", "bydel", clinical...))
+		w.say("ready")
+		w.update(person(bydel), k, withID(consentBody("inactive", p, "ous", "bydel", clinical...), k))
+		w.send(hospice, document(t, "log-dod"))
+		w.duty(bydel, "mottak-due", "requested")
+	})
 }

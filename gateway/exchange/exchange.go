@@ -2,6 +2,9 @@
 // that knows that API needs only another base address. It turns protocol into calls of the Gateway,
 // and, as the Gateway's Translator, business documents into values by package mapping.
 //
+// One header is Sluse's own: with "Sluse-Delvis: nei" a posted message is delivered whole or not at all, and the AppRec
+// names the categories that samtykke lacks for.
+//
 // Parties that do not come to the message API themselves are reached by a Transport: the message API of
 // others (Client), a directory (Spool) or queues (Queue). A Carrier keeps one going.
 package exchange

@@ -48,6 +48,9 @@ func (a *api) postMessage(c *call) error {
 		return gateway.Fault(op, gateway.TooLarge, fhir.Issue{Severity: "error", Type: "too-long", Code: "document-size"})
 	}
 	s := gateway.Submission{Document: document}
+	if s.Whole, err = whole(c.r.Header); err != nil {
+		return err
+	}
 	for _, id := range in.ReceiverHerIDsSubset {
 		s.Only = append(s.Only, gateway.HERID(strconv.FormatInt(id, 10)))
 	}
@@ -57,6 +60,21 @@ func (a *api) postMessage(c *call) error {
 	}
 	created(c, receipt.ID)
 	return nil
+}
+
+// partialHeader says whether a message may be delivered in part: ja, which is meant when it is not there, or nei. It is
+// Sluse's own: neither the MSH API v2 nor the message has a place for it.
+const partialHeader = "Sluse-Delvis"
+
+// whole reads it.
+func whole(h http.Header) (bool, error) {
+	switch values := h.Values(partialHeader); {
+	case len(values) == 0 || len(values) == 1 && strings.EqualFold(values[0], "ja"):
+		return false, nil
+	case len(values) == 1 && strings.EqualFold(values[0], "nei"):
+		return true, nil
+	}
+	return false, malformed("exchange.post", partialHeader)
 }
 
 // postAppRecRequest is PostAppRecRequest of the MSH API v2.

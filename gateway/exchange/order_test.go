@@ -41,7 +41,7 @@ func TestNothingLeftOutInSilence(t *testing.T) {
 		"contained":             {"DIALOG_HELSEFAGLIG", `,"contained":[{"resourceType":"Binary","id":"a","contentType":"text/plain"}],"payload":[{"contentReference":{"reference":"#a"}}]`, "Communication.payload[0].contentReference"},
 		"text by extension":     {"DIALOG_HELSEFAGLIG", `,"payload":[` + text + `,{"_contentString":{"extension":[{"url":"http://example.org/a","valueBoolean":true}]}}]`, "Communication.payload[1]"},
 		"no payload":            {"DIALOG_HELSEFAGLIG", ``, "Communication.payload"},
-		"logistics":             {"LOG_INNLAGT", `,"payload":[` + text + `]`, "Communication.category"},
+		"logistics in words":    {"LOG_INNLAGT", `,"payload":[` + text + `]`, "Communication.payload[0].contentString"},
 		"epikrise":              {"EPIKRISE", `,"payload":[` + text + `]`, "Communication.category"},
 		"no such type":          {"FINNES_IKKE", `,"payload":[` + text + `]`, "Communication.category"},
 		"answer to nothing":     {"DIALOG_SVAR", `,"payload":[` + text + `]`, "Communication.inResponseTo"},

@@ -139,3 +139,23 @@ func (w *world) searchAll(a actor) string {
 	}
 	return all.String()
 }
+
+// TestRejectionNamesThePlace: a message whose content breaks a rule is answered with the element, the code and what to do.
+func TestRejectionNamesThePlace(t *testing.T) {
+	w := agreed(t)
+	for name, c := range map[string]struct{ document, id, code, place string }{
+		"another event than the type says": {document(t, "log-innlagt", `V="LOG_INNLAGT"`, `V="LOG_UTSKREVET"`), admissionID, "T02", "/MsgHead/MsgInfo/Type"},
+		"a type that is not known":         {document(t, "medisinske-opplysninger", `V="MEDISINSKE_OPPLYSNINGER"`, `V="FINNES_IKKE"`), medicalID, "T10", ""},
+	} {
+		from, address := gp, gp
+		if c.id == admissionID {
+			from, address = hospice, hospice
+			c.document = strings.ReplaceAll(c.document, "8100031", hospice)
+		}
+		w.send(from, c.document)
+		status, code, text := w.receipt(address, c.id)
+		if status != 2 || code != c.code || !strings.Contains(text, c.place) || !strings.HasPrefix(text, "Ikke levert") || !strings.Contains(text, "Send") && !strings.Contains(text, "send") {
+			t.Errorf("%s: AppRec %d %s %q", name, status, code, text)
+		}
+	}
+}

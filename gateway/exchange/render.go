@@ -3,7 +3,9 @@ package exchange
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -25,10 +27,20 @@ var themes = map[mapping.Kind][2]string{
 	mapping.KindReferralStatus:  {"9148", "2"},  // Rett til helsehjelp, tidspunkt kommer
 }
 
-// Render writes the document of an order: dialogmelding 1.1 or HELSEOPPLYSNINGER_LEGE. NotSupported
-// means that the Communication holds what the message type has no place for: better not sent than
-// sent without it. The report tells what of each record the message has no element for.
-func (Translator) Render(o gateway.Outbound) (document, report []byte, err error) {
+// Writes tells whether the tables write messages of that type.
+func (t Translator) Writes(kind, version string) bool {
+	return mapping.Writes(mapping.Kind(kind), version, t.Referral20)
+}
+
+// Indivisible tells of epikrise and henvisning (DESIGN § 5, Receiving).
+func (Translator) Indivisible(kind string) bool {
+	return mapping.Head{Kind: mapping.Kind(kind)}.AllOrNothing()
+}
+
+// Render writes the document of an order: any type that the tables write. NotSupported means that the Communication
+// holds what the message type has no place for, Malformed that the type requires what it does not hold: better not sent
+// than sent without it. The report tells what of each record the message has no element for.
+func (t Translator) Render(o gateway.Outbound) (document, report []byte, err error) {
 	const op = "exchange.render"
 	communication, err := gateway.ParseAuthored(o.Communication)
 	if err != nil {
@@ -39,39 +51,98 @@ func (Translator) Render(o gateway.Outbound) (document, report []byte, err error
 		return nil, nil, gateway.Failed(op, gateway.Internal, err)
 	}
 	root := communication.Root()
-	out := mapping.Outgoing{Head: mapping.Head{
-		MsgID: string(o.Order.MsgID), Kind: kindOf(root), Generated: o.At.UTC().Truncate(time.Second),
-		Sender: partyAddress(o.From, o.Order.Sender), Receiver: partyAddress(o.To, o.Order.Receiver),
-		Patient: patientHead(patient.Root()), RefToParent: o.Order.Parent, RefToConversation: o.Order.Conversation,
+	out := mapping.Outgoing{Namespace: t.Referral20, Message: o.Communication, Head: mapping.Head{
+		MsgID: string(o.Order.MsgID), Kind: kindOf(root), Generated: o.At.UTC().Truncate(time.Second), Status: statusOf(root),
+		Version: extensionOf(root, gateway.ExtensionVersion).Get("valueCode").Text(),
+		Sender:  partyAddress(o.From, o.Order.Sender), Receiver: partyAddress(o.To, o.Order.Receiver),
+		Patient: patientHead(kindOf(root), patient.Root()), RefToParent: o.Order.Parent, RefToConversation: o.Order.Conversation,
 	}}
-	theme, dialog := themes[out.Head.Kind]
-	if dialog {
-		out.Dialog = dialogOf(root, theme)
-	} else if textOf(root) != "" {
-		return nil, nil, unplaced(op, "Communication.payload.contentString")
-	}
-	for _, r := range o.Records {
-		if !dialog && !(out.Head.Kind == mapping.KindReferral && r.Reference.Type == "Binary") {
-			out.Resources = append(out.Resources, r.Body)
-			continue
-		}
-		if r.Reference.Type != "Binary" {
-			return nil, nil, unplaced(op, "Communication.payload.contentReference")
-		}
-		a, err := attachmentOf(r.Body)
-		if err != nil {
-			return nil, nil, err
-		}
-		out.Attachments = append(out.Attachments, a)
+	placed, err := content(&out, root, o.Records)
+	if err != nil {
+		return nil, nil, err
 	}
 	document, findings, err := mapping.Write(out)
 	if err != nil {
-		return nil, nil, fault(op, err)
+		return nil, nil, unwritten(err)
+	}
+	for _, f := range findings {
+		if at := slices.Index(placed, f.Path); at >= 0 && f.Outcome == mapping.NotSent { // the whole record
+			return nil, nil, unplaced(op, payloadOf(root, o.Records[at].Reference))
+		}
 	}
 	if report, err = json.Marshal(findings); err != nil {
 		return nil, nil, gateway.Failed(op, gateway.Internal, err)
 	}
 	return document, report, nil
+}
+
+// content takes what the Communication says and the records that it names: text and attachments in a dialogue, resources in
+// any other. placed tells for each record how package mapping calls it in its report; "" for an attachment.
+func content(out *mapping.Outgoing, root *fhir.Value, records []gateway.OutboundRecord) (placed []string, err error) {
+	const op = "exchange.render"
+	theme, dialog := themes[out.Head.Kind]
+	if dialog {
+		out.Dialog = dialogOf(root, theme)
+	} else if at := textAt(root); at != nil {
+		return nil, unplaced(op, at.Expression())
+	}
+	for _, r := range records {
+		attached := r.Reference.Type == "Binary" || r.Reference.Type == "DocumentReference"
+		if !attached && !dialog {
+			placed = append(placed, string(r.Reference.Type)+"["+strconv.Itoa(len(out.Resources))+"]")
+			out.Resources = append(out.Resources, r.Body)
+			continue
+		}
+		if !attached || strings.HasPrefix(string(out.Head.Kind), "LOG_") { // no document goes with logistics
+			return nil, unplaced(op, payloadOf(root, r.Reference))
+		}
+		a, err := attachmentOf(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		placed, out.Attachments = append(placed, ""), append(out.Attachments, a)
+	}
+	return placed, nil
+}
+
+// unwritten turns a fault of package mapping into one of ours whose expression is the FHIR element.
+func unwritten(err error) error {
+	var e *mapping.Error
+	if !errors.As(err, &e) || e.FHIR == "" {
+		return fault("exchange.render", err)
+	}
+	return gateway.Fault("exchange.render", mappingCodes[e.Code], fhir.Issue{
+		Severity: "error", Type: "required", Code: "message." + string(e.Code), Expression: e.FHIR, Args: []string{e.Path}})
+}
+
+// payloadOf is where a Communication names a record.
+func payloadOf(root *fhir.Value, r fhir.Reference) string {
+	for _, p := range root.Get("payload").Items() {
+		ref, err := fhir.ParseReference(p.Get("contentReference", "reference").Text())
+		if err == nil && ref.Type == r.Type && ref.ID == r.ID {
+			return p.Get("contentReference").Expression()
+		}
+	}
+	return "Communication.payload"
+}
+
+func extensionOf(root *fhir.Value, url string) *fhir.Value {
+	for _, x := range root.Get("extension").Items() {
+		if x.Get("url").Text() == url {
+			return x
+		}
+	}
+	return nil
+}
+
+// statusOf is what an order does to an earlier message: kodeverk 7309.
+func statusOf(root *fhir.Value) mapping.Status {
+	for _, c := range extensionOf(root, gateway.ExtensionChange).Get("valueCodeableConcept", "coding").Items() {
+		if c.Get("system").Text() == volven+"7309" {
+			return mapping.Status(c.Get("code").Text())
+		}
+	}
+	return mapping.StatusNew
 }
 
 func unplaced(op, place string) error {
@@ -107,6 +178,16 @@ func dialogOf(root *fhir.Value, theme [2]string) *mapping.Dialog {
 	return d
 }
 
+// textAt is the first text of the Communication's own, nil when there is none.
+func textAt(root *fhir.Value) *fhir.Value {
+	for _, p := range root.Get("payload").Items() {
+		if v := p.Get("contentString"); v.Text() != "" {
+			return v
+		}
+	}
+	return nil
+}
+
 func textOf(root *fhir.Value) string {
 	var texts []string
 	for _, p := range root.Get("payload").Items() {
@@ -117,17 +198,31 @@ func textOf(root *fhir.Value) string {
 	return strings.Join(texts, "\n\n")
 }
 
+// attachmentOf takes the bytes of a Binary, or those that a DocumentReference holds itself.
 func attachmentOf(body []byte) (mapping.Attachment, error) {
 	const op = "exchange.attachment"
 	b, err := gateway.ParseAuthored(body)
 	if err != nil {
 		return mapping.Attachment{}, gateway.Failed(op, gateway.Internal, err)
 	}
-	data, err := base64.StdEncoding.DecodeString(b.Root().Get("data").Text())
-	if err != nil || len(data) == 0 {
-		return mapping.Attachment{}, unplaced(op, "Binary.data")
+	at, place, name := b.Root(), "Binary.data", ""
+	if b.Type() == "DocumentReference" {
+		place = "DocumentReference.content.attachment.data"
+		contents := at.Get("content").Items()
+		if len(contents) != 1 {
+			return mapping.Attachment{}, unplaced(op, "DocumentReference.content")
+		}
+		at = contents[0].Get("attachment")
+		name = at.Get("title").Text()
 	}
-	return mapping.Attachment{MimeType: b.Root().Get("contentType").Text(), Name: "Vedlegg", Bytes: data}, nil
+	data, err := base64.StdEncoding.DecodeString(at.Get("data").Text())
+	if err != nil || len(data) == 0 {
+		return mapping.Attachment{}, unplaced(op, place)
+	}
+	if name == "" {
+		name = "Vedlegg"
+	}
+	return mapping.Attachment{MimeType: at.Get("contentType").Text(), Name: name, Bytes: data}, nil
 }
 
 func partyAddress(p gateway.Party, a gateway.Addressee) mapping.Address {
@@ -142,7 +237,7 @@ func partyAddress(p gateway.Party, a gateway.Addressee) mapping.Address {
 }
 
 // patientHead writes the head of the Patient as far as the decision has let it through.
-func patientHead(root *fhir.Value) mapping.PatientHead {
+func patientHead(kind mapping.Kind, root *fhir.Value) mapping.PatientHead {
 	p := mapping.PatientHead{Present: true, BirthDate: root.Get("birthDate").Text()}
 	for _, id := range root.Get("identifier").Items() {
 		system := id.Get("system").Text()
@@ -169,5 +264,47 @@ func patientHead(root *fhir.Value) mapping.PatientHead {
 		}
 	}
 	p.Sex = map[string]string{"male": "1", "female": "2", "other": "9", "unknown": "0"}[root.Get("gender").Text()]
+	if strings.HasPrefix(string(kind), string(mapping.KindReferral)) { // others hold no more of her than who she is
+		p.Addresses, p.Telecom = postalOf(root), telecomOf(root)
+	}
 	return p
+}
+
+// postalOf is where the patient lives, as far as the decision has let it through.
+func postalOf(root *fhir.Value) (list []mapping.PostalAddress) {
+	for _, a := range root.Get("address").Items() {
+		if a.Get("use").Text() == "old" {
+			continue
+		}
+		var lines []string
+		for _, l := range a.Get("line").Items() {
+			lines = append(lines, l.Text())
+		}
+		list = append(list, mapping.PostalAddress{
+			Type: "H", Street: strings.Join(lines, ", "), PostalCode: a.Get("postalCode").Text(), City: a.Get("city").Text(),
+		})
+	}
+	return list
+}
+
+// telecomTypes are kodeverk 9061 for ContactPoint.use.
+var telecomTypes = map[string]string{"mobile": "MC", "work": "WP"}
+
+func telecomOf(root *fhir.Value) (list []mapping.Telecom) {
+	schemes := map[string]string{"phone": "tel:", "sms": "tel:", "fax": "fax:", "email": "mailto:"}
+	for _, c := range root.Get("telecom").Items() {
+		scheme, value := schemes[c.Get("system").Text()], strings.ReplaceAll(c.Get("value").Text(), " ", "")
+		if scheme == "" || value == "" || c.Get("use").Text() == "old" {
+			continue
+		}
+		kind, ok := telecomTypes[c.Get("use").Text()]
+		if !ok {
+			kind = "H"
+		}
+		if scheme == "fax:" {
+			kind = "F"
+		}
+		list = append(list, mapping.Telecom{Type: kind, URI: scheme + value})
+	}
+	return list
 }

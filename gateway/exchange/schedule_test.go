@@ -238,52 +238,108 @@ func permute(list []string, visit func([]string)) {
 	place(0)
 }
 
+// perWorld is how many schedules one world takes: what lies in its mailboxes and comes due does not make the next dearer.
+const perWorld = 200
+
+// scheduled is what the schedules deliver.
+var scheduled = []string{"admitted", "admission taken back", "ready", "replied"}
+
 // schedules runs random schedules of deliver, deliver again, in another order, and die: whatever the schedule, each message has one
-// effect and one AppRec, the same as in the plain order.
+// effect and one AppRec, the same as in the plain order. Every perWorld of them have a world of their own.
 func schedules(t *testing.T, count int) {
-	w := ward(t)
-	names := []string{"admitted", "admission taken back", "ready", "replied"}
-	run := 0
-	plain := func() string {
-		run++
-		c := conversationOf(t, fmt.Sprintf("s%06d", run), synthetic(run), names...)
-		w.patientsAt(c.nin)
-		for _, m := range c.says {
-			w.send(m[0], m[1])
-		}
-		return w.outcome(c)
-	}
-	want := plain()
-	began := run
-	one := func(rt *rapid.T) {
-		run++
-		c := conversationOf(t, fmt.Sprintf("s%06d", run), synthetic(run), names...)
-		w.patientsAt(c.nin)
-		done := map[int]bool{}
-		for range rapid.IntRange(4, 10).Draw(rt, "deliveries") {
-			i := rapid.IntRange(0, len(names)-1).Draw(rt, "message")
-			g := w.dying(rapid.IntRange(-1, 2).Draw(rt, "dies"))
-			_, err := g.Receive(context.Background(), machine(c.says[i][0]), gateway.Submission{Document: []byte(c.says[i][1])}, exchange.Translator{})
-			done[i] = done[i] || err == nil
-		}
-		for i, m := range c.says { // who got no answer sends anew
-			if !done[i] {
+	began, want := time.Now(), ""
+	world := func(from int) func(*testing.T) {
+		return func(t *testing.T) {
+			if from > 0 {
+				t.Parallel()
+			}
+			w := ward(t)
+			plain := w.begin(from)
+			for _, m := range plain.says {
 				w.send(m[0], m[1])
 			}
-		}
-		w.wait(time.Minute)
-		w.once()
-		if got := w.outcome(c); got != want {
-			rt.Fatalf("it ends in another state:%s", difference(want, got))
+			switch end := w.outcome(plain); {
+			case want == "":
+				want = end
+			case end != want:
+				t.Fatalf("another world ends in another state:%s", difference(want, end))
+			}
+			last := min(perWorld, count-from)
+			for done, run := 0, from; done < last; {
+				rapid.Check(t, func(rt *rapid.T) {
+					if done == last { // rapid knows no other number of checks
+						return
+					}
+					run++ // also when it tries a failure again, smaller
+					w.schedule(rt, w.begin(run), want)
+					done++
+				})
+				if t.Failed() {
+					return
+				}
+			}
 		}
 	}
-	for run-began < count {
-		rapid.Check(t, one)
-		if t.Failed() {
-			return
+	if !t.Run("from 0", world(0)) { // what the others must end in
+		return
+	}
+	t.Run("more", func(t *testing.T) {
+		for from := perWorld; from < count; from += perWorld {
+			t.Run(fmt.Sprintf("from %d", from), world(from))
+		}
+	})
+	took := time.Since(began)
+	t.Logf("%d schedules, %.1f a second", count, float64(count)/took.Seconds())
+}
+
+// begin makes the patient and the messages of one run.
+func (w *world) begin(run int) conversation {
+	c := conversationOf(w.t, fmt.Sprintf("s%06d", run), synthetic(run), scheduled...)
+	w.patientsAt(c.nin)
+	return c
+}
+
+// schedule delivers a conversation at random, and asserts how it ends.
+func (w *world) schedule(rt *rapid.T, c conversation, want string) {
+	done := map[int]bool{}
+	for range rapid.IntRange(4, 10).Draw(rt, "deliveries") {
+		i := rapid.IntRange(0, len(scheduled)-1).Draw(rt, "message")
+		g := w.dying(rapid.IntRange(-1, 2).Draw(rt, "dies"))
+		_, err := g.Receive(context.Background(), machine(c.says[i][0]), gateway.Submission{Document: []byte(c.says[i][1])}, exchange.Translator{})
+		done[i] = done[i] || err == nil
+	}
+	for i, m := range c.says { // who got no answer sends anew
+		if !done[i] {
+			w.send(m[0], m[1])
 		}
 	}
-	t.Logf("%d schedules", run-began)
+	w.wait(time.Minute)
+	w.once()
+	if got := w.outcome(c); got != want {
+		rt.Fatalf("it ends in another state:%s", difference(want, got))
+	}
+	w.empty()
+}
+
+// empty takes what lies unread off the lists.
+func (w *world) empty() {
+	w.t.Helper()
+	must(w.t, w.store.Tx(context.Background(), func(tx gateway.Tx) error {
+		for _, party := range []gateway.HERID{hospice, bydel} {
+			list, err := tx.Unread(context.Background(), gateway.MailQuery{
+				Party: party, Receivers: []gateway.HERID{hospice, "8100031", bydel, "8100021", "8100022"}, Limit: 1000,
+			})
+			if err != nil {
+				return err
+			}
+			for _, e := range list {
+				if err := tx.MarkRead(context.Background(), e.Message.ID, e.Receiver); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}))
 }
 
 // TestSchedules is a few hundred of them.

@@ -44,7 +44,7 @@ var texts = map[string]string{
 	"message.no-place":      "Meldingstypen har ikke plass til innholdet.",
 }
 
-// explained is one line of validationErrors: what is wrong, where, and the code for machines.
+// explained is one line of validationErrors: what is wrong, where, what to do about a document, and the code for machines.
 func explained(i fhir.Issue, otherwise string) string {
 	line, ok := texts[i.Code]
 	if !ok {
@@ -53,5 +53,5 @@ func explained(i fhir.Issue, otherwise string) string {
 	if place := strings.TrimSpace(i.Expression + " " + strings.Join(i.Args, " ")); place != "" {
 		line = strings.TrimSuffix(line, ".") + ": " + place + "."
 	}
-	return line + " (" + i.Code + ")"
+	return line + remedyOf(i.Code) + " (" + i.Code + ")"
 }

@@ -80,7 +80,7 @@ func TestCodesHaveTexts(t *testing.T) {
 			t.Errorf("%s has no text", c)
 		}
 		line := explained(fhir.Issue{Code: c, Expression: "/MsgHead"}, "")
-		if !strings.HasPrefix(line, strings.TrimSuffix(text, ".")) || !strings.HasSuffix(line, "/MsgHead. ("+c+")") {
+		if !strings.HasPrefix(line, strings.TrimSuffix(text, ".")) || !strings.HasSuffix(line, "/MsgHead."+remedyOf(c)+" ("+c+")") {
 			t.Errorf("%s: %q", c, line)
 		}
 	}

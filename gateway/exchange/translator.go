@@ -14,7 +14,9 @@ import (
 
 // Translator is the Gateway's way between documents and values, on package mapping. It is pure and
 // its zero value is ready.
-type Translator struct{}
+type Translator struct {
+	Referral20 string // namespace that henvisning v2.0 is written under; "": it is not written, since none is confirmed (plo.md § 0.1)
+}
 
 var _ gateway.Translator = Translator{}
 
@@ -31,6 +33,7 @@ func (t Translator) Head(document []byte) (gateway.Message, error) {
 		Sender: addressee(h.Sender), MsgID: gateway.MsgID(h.MsgID), Kind: string(h.Kind), KindName: h.KindDisplay,
 		Version: h.Version, Conversation: h.RefToConversation, Parent: h.RefToParent, Change: changes[h.Status],
 		Generated: h.Generated, GenDate: h.GeneratedValue, Consent: statedIn(h.Consent),
+		Thread: h.Thread, Threaded: h.Threaded,
 	}
 	for _, r := range append([]mapping.Address{h.Receiver}, h.CopyReceivers...) {
 		if r.Addressed() != "" {
@@ -67,7 +70,7 @@ func sound(m gateway.Message) error {
 	if len(m.Receivers) == 0 || slices.ContainsFunc(m.Receivers, func(a gateway.Addressee) bool { return !herForm.MatchString(string(a.HERID)) }) {
 		return broken("/MsgHead/MsgInfo/Receiver")
 	}
-	for _, id := range []string{string(m.MsgID), m.Parent, m.Conversation} {
+	for _, id := range []string{string(m.MsgID), m.Parent, m.Conversation, m.Thread} {
 		if fhir.ContainsNIN(id) || len(id) > 200 {
 			return broken("/MsgHead/MsgInfo/MsgId")
 		}

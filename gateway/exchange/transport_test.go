@@ -357,6 +357,15 @@ func TestWithdrawnWhileDown(t *testing.T) {
 	if state := w.state(w.dsn, c); state != "held" {
 		t.Errorf("the order is %s, want held", state)
 	}
+	told := w.told(gp, "message-withheld") // who waits for it is told that it does not come, and nothing of it
+	if len(told) != 1 || strings.Contains(string(told[0].Raw()), "kanari") || strings.Contains(string(told[0].Raw()), `"for"`) {
+		t.Errorf("the receiver has %d Tasks: %s", len(told), func() (s string) {
+			for _, task := range told {
+				s += string(task.Raw())
+			}
+			return s
+		}())
+	}
 }
 
 // TestLaterWaitsForEarlier: what could not be sent holds back what is ordered about the same person after it.

@@ -81,3 +81,46 @@ func TestWhoHasNotAskedIsToldNothing(t *testing.T) {
 		})
 	}
 }
+
+// TestAnswerBeforeItsQuestion: an answer that was refused before the question was here is told of when the question comes,
+// once, and nothing of what it held; not when the answer does not lack samtykke any more, nor to who was not the one asked.
+func TestAnswerBeforeItsQuestion(t *testing.T) {
+	for name, c := range map[string]struct {
+		prepare func(w *world)
+		told    int
+	}{
+		"lacks still": {func(*world) {}, 1},
+		"samtykke has come": {func(w *world) {
+			w.create(person(bydel), "Consent", consentBody("active", w.patient(bydel), "bydel", "ous", clinical...))
+		}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			p := w.patient(bydel)
+			w.send(bydel, reply(t, "the-answer", questionID))
+			if status, _, _ := w.receipt(bydel, "the-answer"); status != 2 {
+				t.Fatalf("AppRec %d", status)
+			}
+			w.create(person(bydel), "Consent", consentBody("active", p, "ous", "bydel", clinical...))
+			c.prepare(w)
+			w.once()
+			if list, _ := w.documents(hospice); len(list) != 0 {
+				t.Fatalf("OUS has %d documents before it has asked", len(list))
+			}
+			for range 2 {
+				w.send(hospice, question(t))
+				w.once()
+			}
+			list, _ := w.documents(hospice)
+			if len(list) != c.told {
+				t.Fatalf("OUS has %d documents, want %d", len(list), c.told)
+			}
+			for _, m := range list {
+				told, _ := w.fetch(hospice, m.ID)
+				if !strings.Contains(told, `V="4" S="2.16.578.1.12.4.1.1.9069"`) || !strings.Contains(told, "<RefToParent>"+questionID) || strings.Contains(told, "kanari") {
+					t.Errorf("%s", told)
+				}
+			}
+		})
+	}
+}

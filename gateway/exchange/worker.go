@@ -21,6 +21,8 @@ type WorkerConfig struct {
 	Interval time.Duration // between looks at the queues; 1 s when zero
 	AppRec   time.Duration // how long a sent message may wait for its AppRec; 24 h when zero
 	Log      *slog.Logger  // nil: nothing is logged
+
+	Translator Translator // the zero value: henvisning v2.0 is not written
 }
 
 // NewWorker checks the wiring.
@@ -74,11 +76,11 @@ func every(ctx context.Context, interval time.Duration, do func()) {
 // others from going on.
 func (w *Worker) Once(ctx context.Context) error {
 	var failed []error
-	if _, err := w.Gateway.Resume(ctx, Translator{}, batch); err != nil {
+	if _, err := w.Gateway.Resume(ctx, w.Translator, batch); err != nil {
 		failed = append(failed, err)
 	}
 	for range batch {
-		worked, err := w.Gateway.RelayOnce(ctx, Translator{}, w.AppRec)
+		worked, err := w.Gateway.RelayOnce(ctx, w.Translator, w.AppRec)
 		if err != nil {
 			failed = append(failed, err)
 		}

@@ -62,12 +62,23 @@ var policies = sync.OnceValues(func() (r struct {
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	return worldOn(t, postgrestest.OpenPrepared(t, "exchange", func(dsn string) error {
+	return newWorldWith(t, exchange.Translator{})
+}
+
+// newWorldWith is a world whose messages are written as the Translator does.
+func newWorldWith(t testing.TB, written exchange.Translator) *world {
+	t.Helper()
+	return worldWith(t, written, postgrestest.OpenPrepared(t, "exchange", func(dsn string) error {
 		return postgres.Migrate(context.Background(), dsn)
 	}))
 }
 
 func worldOn(t testing.TB, dsn string) *world {
+	t.Helper()
+	return worldWith(t, exchange.Translator{}, dsn)
+}
+
+func worldWith(t testing.TB, written exchange.Translator, dsn string) *world {
 	t.Helper()
 	ctx := context.Background()
 	w := &world{t: t, now: time.Date(2026, 3, 20, 12, 0, 0, 0, time.UTC)}
@@ -83,14 +94,14 @@ func worldOn(t testing.TB, dsn string) *world {
 	must(t, err)
 	w.gateway, err = gateway.New(gateway.Config{
 		Store: w.store, Decider: decider, Labeller: rules.labeller, Normalizer: rules.normalizer, Clock: w.clock, Random: rand.Reader,
-		SealKey: bytes.Repeat([]byte{7}, 32),
+		SealKey: bytes.Repeat([]byte{7}, 32), Orders: written,
 	})
 	must(t, err)
 	h, err := exchange.Handler(exchange.Config{Gateway: w.gateway, Authenticator: bearer{}, Clock: w.clock})
 	must(t, err)
 	w.server = httptest.NewServer(h)
 	t.Cleanup(w.server.Close)
-	w.worker, err = exchange.NewWorker(exchange.WorkerConfig{Gateway: w.gateway, AppRec: time.Hour})
+	w.worker, err = exchange.NewWorker(exchange.WorkerConfig{Gateway: w.gateway, AppRec: time.Hour, Translator: written})
 	must(t, err)
 	w.organisation("fastlege", gp, "fastlege", "helse-kommune", "Sagene legesenter")
 	w.organisation("bydel", bydel, "bydel-helse", "helse-kommune", "Bydel Sagene")

@@ -28,6 +28,7 @@ type address struct {
 	lovgrunnlag          gateway.Lovgrunnlag
 	role                 string
 	parent, practitioner string // references "Type/id"
+	receiving            receiving
 	deleted              bool
 }
 
@@ -69,6 +70,7 @@ func addressOf(op string, d gateway.Draft) (*address, error) {
 		}
 	}
 	a.refer(root, d.Reference.Type)
+	a.receiving = receivingOf(root, d)
 	for i := range d.Index { // an absolute URL of the server itself stands there as the relative reference
 		v := &d.Index[i]
 		switch {
@@ -122,14 +124,17 @@ const (
 	revisionSQL = `select d.revision from directory d`
 	reviseSQL   = `update directory set revision = revision + 1`
 
-	keepAddressSQL = `insert into address (type, id, active, her, orgnr, hpr, name, sector, lovgrunnlag, role, parent, practitioner)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+	keepAddressSQL = `insert into address (type, id, active, her, orgnr, hpr, name, sector, lovgrunnlag, role, parent, practitioner,
+  endpoints, kinds, opens, closes)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 on conflict (type, id) do update set active = excluded.active, her = excluded.her, orgnr = excluded.orgnr, hpr = excluded.hpr,
   name = excluded.name, sector = excluded.sector, lovgrunnlag = excluded.lovgrunnlag, role = excluded.role,
-  parent = excluded.parent, practitioner = excluded.practitioner`
+  parent = excluded.parent, practitioner = excluded.practitioner, endpoints = excluded.endpoints, kinds = excluded.kinds,
+  opens = excluded.opens, closes = excluded.closes`
 	dropAddressSQL = `delete from address where type = $1 and id = $2`
 
-	addressesSQL = `select a.type, a.id, a.active, a.her, a.orgnr, a.hpr, a.name, a.sector, a.lovgrunnlag, a.role, a.parent, a.practitioner
+	addressesSQL = `select a.type, a.id, a.active, a.her, a.orgnr, a.hpr, a.name, a.sector, a.lovgrunnlag, a.role, a.parent, a.practitioner,
+  a.endpoints, a.kinds, a.opens, a.closes
 from address a order by a.type, a.id`
 )
 
@@ -138,7 +143,8 @@ func (a *address) queue(b *pgx.Batch) {
 		b.Queue(dropAddressSQL, string(a.name.Type), string(a.name.ID))
 	} else {
 		b.Queue(keepAddressSQL, string(a.name.Type), string(a.name.ID), a.active, string(a.her), string(a.orgnr), string(a.hpr),
-			a.display, string(a.sector), string(a.lovgrunnlag), a.role, a.parent, a.practitioner)
+			a.display, string(a.sector), string(a.lovgrunnlag), a.role, a.parent, a.practitioner,
+			a.receiving.endpoints, a.receiving.kinds, a.receiving.opens, a.receiving.closes)
 	}
 	b.Queue(reviseSQL)
 }
@@ -150,6 +156,7 @@ type listing struct {
 	parties  map[gateway.HERID]gateway.Party
 	means    map[fhir.Reference]gateway.Address
 	names    map[fhir.Reference]string
+	desks    map[gateway.HERID]*desk
 	hjemler  gateway.Hjemler // legal bases that parties have switched on
 }
 
@@ -242,7 +249,7 @@ func (v *view) Directory(ctx context.Context) (gateway.Directory, error) {
 	}
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (a address, err error) {
 		err = row.Scan(&a.name.Type, &a.name.ID, &a.active, &a.her, &a.orgnr, &a.hpr, &a.display, &a.sector, &a.lovgrunnlag,
-			&a.role, &a.parent, &a.practitioner)
+			&a.role, &a.parent, &a.practitioner, &a.receiving.endpoints, &a.receiving.kinds, &a.receiving.opens, &a.receiving.closes)
 		return a, err
 	})
 	if err != nil {
@@ -289,6 +296,7 @@ func newListing(revision int64, at time.Time, list []address) *listing {
 			b.parts[a.parent] = append(b.parts[a.parent], a)
 		}
 	}
+	l.desks = b.desks(list)
 	twice := make(map[gateway.HERID]bool)
 	for i := range list {
 		a := &list[i]

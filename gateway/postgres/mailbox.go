@@ -150,22 +150,49 @@ func (t *Tx) envelopesWith(ctx context.Context, op string, more []any, statement
 	return list, nil
 }
 
-const unreadUpSQL = `
-select ` + entryColumns + ` from mailbox b join message m on m.id = b.message
-where not b.read and b.party = $7 and b.receiver = any($1) and ($2 = '' or m.sender = $2) and ($3 = '' or m.msg_id = $3)
-  and ($4::timestamptz is null or (b.generated, b.key) > ($4, $5))
-order by b.generated, b.key limit $6`
+// The next entries of each mailbox are taken by the index that holds them in their order, and of those the first.
+const (
+	unreadOfSQL = `
+select ` + entryColumns + ` from (
+  select u.key from unnest($1::text[]) r (receiver)
+  cross join lateral (
+    select i.key, i.generated from mailbox i
+    where i.party = $7 and i.receiver = r.receiver and not i.read
+      and ($2 = '' or (select n.sender from message n where n.id = i.message) = $2) and $3 = '' and (i.generated, i.key) `
+	unreadUpSQL = unreadOfSQL + `> (coalesce($4::timestamptz, '-infinity'), $5)
+    order by i.generated, i.key limit $6) u
+  order by u.generated, u.key limit $6) d
+join mailbox b on b.key = d.key join message m on m.id = b.message
+order by b.generated, b.key`
+	unreadDownSQL = unreadOfSQL + `< (coalesce($4::timestamptz, 'infinity'), $5)
+    order by i.generated desc, i.key desc limit $6) u
+  order by u.generated desc, u.key desc limit $6) d
+join mailbox b on b.key = d.key join message m on m.id = b.message
+order by b.generated desc, b.key desc`
+)
 
-const unreadDownSQL = `
-select ` + entryColumns + ` from mailbox b join message m on m.id = b.message
-where not b.read and b.party = $7 and b.receiver = any($1) and ($2 = '' or m.sender = $2) and ($3 = '' or m.msg_id = $3)
-  and ($4::timestamptz is null or (b.generated, b.key) < ($4, $5))
+// Entries of messages with one name are few: they are found by it.
+const (
+	unreadNamedSQL = `
+select ` + entryColumns + ` from (select n.id from message n where n.msg_id = $3 and ($2 = '' or n.sender = $2) offset 0) n
+cross join lateral (select * from mailbox i where i.message = n.id and i.party = $7 and not i.read offset 0) b
+join message m on m.id = b.message
+where b.receiver = any($1) and (b.generated, b.key) `
+	unreadNamedUpSQL = unreadNamedSQL + `> (coalesce($4::timestamptz, '-infinity'), $5)
+order by b.generated, b.key limit $6`
+	unreadNamedDownSQL = unreadNamedSQL + `< (coalesce($4::timestamptz, 'infinity'), $5)
 order by b.generated desc, b.key desc limit $6`
+)
 
 // Unread lists entries of mailboxes, by time of generation.
 func (t *Tx) Unread(ctx context.Context, q gateway.MailQuery) ([]gateway.Envelope, error) {
 	statement := unreadUpSQL
-	if q.Descending {
+	switch {
+	case q.MsgID != "" && q.Descending:
+		statement = unreadNamedDownSQL
+	case q.MsgID != "":
+		statement = unreadNamedUpSQL
+	case q.Descending:
 		statement = unreadDownSQL
 	}
 	return t.envelopes(ctx, "postgres.unread", statement,

@@ -41,8 +41,8 @@ func (r actorRow) actor() gateway.Actor {
 
 const insertMessageSQL = `
 insert into message (id, party, sender, msg_id, kind, kind_name, receivers, conversation, parent, generated, gen_date,
-  claimed_at, state, digest, document, actor, person, content, next_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $12)
+  claimed_at, state, digest, document, actor, person, content, whole, thread, next_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $12)
 on conflict (party, sender, msg_id) do nothing`
 
 // insert writes the row of a message; false when one is there under its name.
@@ -64,7 +64,7 @@ func (t *Tx) insert(ctx context.Context, op string, m gateway.Message, person ga
 	tag, err := t.tx.Exec(ctx, insertMessageSQL,
 		string(m.ID), string(m.Party), string(m.Sender.HERID), string(m.MsgID), m.Kind, m.KindName, receivers,
 		orNull(m.Conversation), orNull(m.Parent), instant(m.Generated), orNull(m.GenDate), m.At, string(m.State),
-		m.Digest[:], compress(m.Document), actor, orNobody(person), kept)
+		m.Digest[:], compress(m.Document), actor, orNobody(person), kept, m.Whole, orNull(m.Thread))
 	if err != nil {
 		return false, failure(op, err)
 	}
@@ -78,8 +78,10 @@ const reopenSQL = `update message set receivers = $2, state = 'received', next_a
 
 // A repetition finds its AppRec again as unread: whoever sends anew has not seen it.
 const remindSQL = `
-update mailbox set read = false
-where read and party = $2 and message in (select document from apprec where message = $1)`
+update mailbox set read = false where key = any(array(
+  select b.key from apprec a cross join lateral (
+    select i.key from mailbox i where i.message = a.document and i.party = $2 and i.read offset 0) b
+  where a.message = $1))`
 
 // Claim keeps the raw message under (sender, MsgId) for ever.
 func (t *Tx) Claim(ctx context.Context, m gateway.Message) (gateway.Receipt, error) {
@@ -226,7 +228,7 @@ func (t *Tx) Pending(ctx context.Context, now time.Time, limit int) ([]gateway.M
 
 const messageColumns = `m.id::text, m.party, m.sender, m.msg_id, m.kind, coalesce(m.kind_name, ''), m.receivers,
   coalesce(m.conversation, ''), coalesce(m.parent, ''), m.generated, coalesce(m.gen_date, ''), m.claimed_at, m.state,
-  m.digest, m.document, m.actor`
+  m.digest, m.document, m.actor, m.whole`
 
 // messageRow receives messageColumns.
 type messageRow struct {
@@ -240,7 +242,7 @@ func (r *messageRow) targets() []any {
 	m := &r.m
 	return []any{
 		&m.ID, &m.Party, &m.Sender.HERID, &m.MsgID, &m.Kind, &m.KindName, &r.receivers, &m.Conversation, &m.Parent,
-		&r.generated, &m.GenDate, &m.At, &m.State, &r.digest, &r.document, &r.actor,
+		&r.generated, &m.GenDate, &m.At, &m.State, &r.digest, &r.document, &r.actor, &m.Whole,
 	}
 }
 
@@ -265,7 +267,8 @@ func (r *messageRow) message(op string) (gateway.Message, error) {
 	return m, err
 }
 
-const takeSQL = `select ` + messageColumns + ` from message m where m.id = $1 and m.state = 'received' for update`
+// A message that is named is found by its id: its state, as a value, keeps it from being looked for among all that wait.
+const takeSQL = `select ` + messageColumns + ` from message m where m.id = $1 and m.state || '' = 'received' for update`
 
 // Take locks a claimed message until the transaction ends.
 func (t *Tx) Take(ctx context.Context, id gateway.MessageID) (gateway.Message, error) {
@@ -302,7 +305,7 @@ func (t *Tx) message(ctx context.Context, op, statement string, args ...any) (ga
 	return r.message(op)
 }
 
-const postponeSQL = `update message set tries = tries + 1, next_at = $2 where id = $1 and state = 'received' returning tries`
+const postponeSQL = `update message set tries = tries + 1, next_at = $2 where id = $1 and state || '' = 'received' returning tries`
 
 // Postpone counts a failed try.
 func (t *Tx) Postpone(ctx context.Context, id gateway.MessageID, next time.Time) (int, error) {
@@ -330,7 +333,7 @@ func (t *Tx) Serialize(ctx context.Context, key string) error {
 	return nil
 }
 
-const settleSQL = `update message set state = $2, person = $3, content = $4, change = $5 where id = $1 and state = 'received'`
+const settleSQL = `update message set state = $2, person = $3, content = $4, change = $5 where id = $1 and state || '' = 'received'`
 
 // Settle ends the work on a message and keeps what it consists of.
 func (t *Tx) Settle(ctx context.Context, m gateway.Message, person gateway.PersonID, c gateway.Content, s gateway.MessageState) error {
@@ -384,6 +387,27 @@ func (t *Tx) settled(ctx context.Context, op, statement string, args ...any) ([]
 		return nil, failure(op, err)
 	}
 	return list, nil
+}
+
+const threadedSQL = `
+select ` + messageColumns + `, coalesce(m.person, 0), m.content from message m
+where m.party = $1 and m.thread = $2 and m.person = $3 and m.kind = $4 and m.id <> $5 and m.generated <= $6
+  and m.state in ('acknowledged', 'rejected') and m.content is not null
+order by m.generated`
+
+// Threaded gives earlier settled messages of the party about the person and the same thing.
+func (t *Tx) Threaded(ctx context.Context, m gateway.Message, person gateway.PersonID) ([]gateway.Envelope, error) {
+	return t.settled(ctx, "postgres.threaded", threadedSQL, string(m.Party), m.Thread, int64(person), m.Kind, string(m.ID), m.Generated)
+}
+
+const answersSQL = `
+select ` + messageColumns + `, coalesce(m.person, 0), m.content from message m
+where m.party = $1 and m.parent = $2 and m.person = $3 and m.state in ('acknowledged', 'rejected') and m.content is not null
+order by m.claimed_at`
+
+// Answers gives settled messages of the party about the person that name the message as their parent.
+func (t *Tx) Answers(ctx context.Context, party gateway.HERID, parent gateway.MsgID, person gateway.PersonID) ([]gateway.Envelope, error) {
+	return t.settled(ctx, "postgres.answers", answersSQL, string(party), string(parent), int64(person))
 }
 
 const followersSQL = `

@@ -112,10 +112,12 @@ func (t *Tx) order(ctx context.Context, op, statement string, args ...any) (gate
 	return list[0], nil
 }
 
+// Whose turn it is, is asked row by row: as a join, a plan made while the queue was empty looks at all of it ever after.
 const nextSQL = `
 select ` + orderColumns + ` from outbox o
-where o.state = 'queued' and o.next_at <= $1 and not exists (
-  select from outbox e where e.state = 'queued' and e.sender = o.sender and e.receiver = o.receiver and e.person = o.person and e.key < o.key)
+where o.state = 'queued' and o.next_at <= $1 and o.key = (
+  select e.key from outbox e where e.state = 'queued' and e.sender = o.sender and e.receiver = o.receiver and e.person = o.person
+  order by e.key limit 1)
 order by o.next_at, o.key limit 1 for update of o skip locked`
 
 // Next locks the next order whose turn it is.

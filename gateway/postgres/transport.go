@@ -7,21 +7,22 @@ import (
 	"github.com/sluse/sluse/gateway"
 )
 
-// One row for each receiver at most is looked at, by the index that holds unread entries in their order.
+// One row for each receiver at most is looked at, by the index that holds unread entries in their order: not by key, which
+// entries long read have too.
 const nextParcelSQL = `
 select ` + entryColumns + `, b.tries, coalesce((
     select a.reference from apprec p join arrival a on a.message = p.message where p.document = b.message), '')
 from (
   select due.key from unnest($1::text[]) with ordinality r (receiver, place)
   cross join lateral (
-    select o.key, o.receiver from mailbox o join message n on n.id = o.message
+    select o.key, o.laid_at from mailbox o join message n on n.id = o.message
     where o.receiver = r.receiver and not o.read and (o.apprec or o.fetched_at is null) and (o.next_at is null or o.next_at <= $2)
-      and (o.apprec or not exists (
-        select from mailbox e join message f on f.id = e.message
-        where e.receiver = o.receiver and e.person is not distinct from o.person and not e.read and not e.apprec
-          and e.fetched_at is null and f.sender = n.sender and e.key < o.key))
-    order by o.key limit 1) due
-  order by due.key limit 1) d
+      and (o.apprec or (
+        select e.key from mailbox e join message f on f.id = e.message
+        where e.receiver = o.receiver and coalesce(e.person, 0) = coalesce(o.person, 0) and not e.read and not e.apprec
+          and e.fetched_at is null and f.sender = n.sender and e.key < o.key limit 1) is null)
+    order by o.laid_at, o.key limit 1) due
+  order by due.laid_at, due.key limit 1) d
 join mailbox b on b.key = d.key join message m on m.id = b.message
 where not b.read and (b.next_at is null or b.next_at <= $2)
 for update of b skip locked`

@@ -1,0 +1,94 @@
+package fhir
+
+import "strings"
+
+// Trim tells what leaves a document before others than its holder get it: the narrative of the resource and of what it
+// contains, what a reference says beside its target, and what the fields name. It serves many goroutines.
+type Trim struct {
+	// Members is a member that goes, by the type of the resource.
+	Members map[Type]string
+	// Tags is a coding, as JSON, that meta.tag begins with, by the type of the resource.
+	Tags map[Type]string
+	// Open are types that a reference may tell all of.
+	Open map[Type]bool
+	// OpenSystems are the systems of identifiers that only those types have.
+	OpenSystems map[string]bool
+}
+
+// told is what a reference says of its target beside where it is.
+var told = [...]string{"display", "identifier"}
+
+// Append appends the document to dst, trimmed, and less the values at paths (Resource.At); what else stands in it stays
+// as it is, byte for byte. It is done in one reading where that can be, which gives the Cuts too, else by an Editor, with
+// the same bytes. The error is *Error: of what is no resource, or of a path at which nothing is.
+func (t *Trim) Append(dst, body []byte, limits Limits, paths []string) ([]byte, *Cuts, error) {
+	if len(body) <= limits.orDefaults().Bytes {
+		if cuts := t.quick(body, paths); cuts != nil {
+			if out, ok := cuts.Append(dst, body); ok {
+				return out, cuts, nil
+			}
+		}
+	}
+	out, err := t.edit(dst, body, limits, paths)
+	return out, nil, err
+}
+
+// edit is Append by an Editor.
+func (t *Trim) edit(dst, body []byte, limits Limits, paths []string) ([]byte, error) {
+	res, err := ParseLimits(body, limits)
+	if err != nil {
+		return nil, err
+	}
+	e := res.Edit()
+	for _, v := range append([]*Value{res.root}, res.root.Get("contained").Items()...) {
+		if text := v.Get("text"); text.Kind() == Object {
+			e.Remove(text)
+		}
+	}
+	if name, ok := t.Members[res.kind]; ok {
+		e.Remove(res.root.member(name))
+	}
+	for _, v := range res.References() {
+		if t.open(v) {
+			continue
+		}
+		if v.Get("reference") == nil {
+			e.Remove(v) // it says all it says by what goes
+			continue
+		}
+		for _, name := range told {
+			e.Remove(v.member(name))
+			e.Remove(v.member("_" + name))
+		}
+	}
+	if tag, ok := t.Tags[res.kind]; ok {
+		for _, old := range res.root.Get("meta", "tag").Items() {
+			tag += "," + string(old.Raw())
+		}
+		e.Set(res.root.Get("meta"), "tag", []byte("["+tag+"]"))
+	}
+	for _, path := range paths {
+		v := res.At(path)
+		if v == nil {
+			return nil, faultAt(nil, CodeEdit, IssueProcessing)
+		}
+		e.Remove(v)
+	}
+	out, err := e.Bytes()
+	if err != nil {
+		return nil, err
+	}
+	return append(dst, out...), nil
+}
+
+// open tells whether a reference may say all it says: by its target, or by a number that only open types have.
+func (t *Trim) open(v *Value) bool {
+	if ref := v.Get("reference"); ref != nil {
+		name, _, found := strings.Cut(ref.Text(), "/")
+		return found && t.Open[Type(name)]
+	}
+	if said := v.Get("type"); said != nil {
+		return t.Open[Type(said.Text())]
+	}
+	return t.OpenSystems[v.Get("identifier", "system").Text()]
+}
