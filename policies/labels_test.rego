@@ -81,6 +81,7 @@ test_items if {
 	labels.found == {"labels": {"rus"}, "known": true} with input as {"kind": "item", "system": "alna-kartlegging", "code": "5.4"}
 	labels.found.known == false with input as {"kind": "item", "system": "alna-kartlegging", "code": "99"}
 	labels.found.known == false with input as {"kind": "item", "system": "ukjent", "code": "5.4"}
+	not labels.known with input as {"kind": "code", "system": "alna-kartlegging", "code": "5.4"}
 }
 
 test_names if {
