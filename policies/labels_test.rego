@@ -100,7 +100,8 @@ test_themes if {
 	theme("9152", "4") == {"labels": {"somatisk", "psykisk", "rus", "legemidler"}, "known": true}
 	theme("9152", "5") == {"labels": set(), "known": false}
 	theme("8279", "DIALOG_NOTAT") == {"labels": {"somatisk", "psykisk", "rus"}, "known": true}
-	theme("8279", "LOG_INNLAGT").known == false
+	theme("8279", "LOG_INNLAGT") == {"labels": {"somatisk", "psykisk", "rus", "logistikk"}, "known": true}
+	theme("8279", "LOG_UKJENT").known == false
 }
 
 theme(list, code) := x if {
