@@ -28,7 +28,7 @@
 //	403, 404 and 410                     hidden is absent: one answer for both                     TestAbsentIsOneAnswer TestGoneOnlyForWhoCouldRead TestNothingPassesBesideConsent
 //	error texts                          codes with fixed texts; no value is repeated              TestErrorsQuoteNothing TestErrorsTellNoValues TestParseErrorNeverRepeats
 //	ETag, Location and ids               random versions and ids; the same headers                 TestHiddenIsAbsent TestHeadersOfAnswers
-//	timing                               the same statements for hidden and absent                 TestHiddenTakesAsLong TestWhatIsRememberedReleasesNothing
+//	timing                               refusals and empty pages go out on a stroke              TestNothingIsToldOnTheStroke TestHiddenTakesAsLong TestWhatIsRememberedReleasesNothing
 //	length of packed answers             nothing put together is packed                            TestGzipOfAnswers
 //	display and identifier of references dropped on every crossing                                TestNothingPassesBesideConsent TestWhatPointsAtTheHiddenIsHidden
 //	narrative                            dropped or made anew where there are parts                TestReleaseRemovesWhatIsNotCovered TestNothingPassesBesideConsent
@@ -51,6 +51,9 @@
 //	$export                              decided when found and when fetched                       TestExportHoldsWhatMayBeRead TestExportIsDecidedWhenItIsFetched TestNothingPassesBesideConsent
 //	subscriptions and notifications      decided when told; id only for machines                   TestSystemIsToldByReferenceOnly TestWithdrawnNumberTellsNothingOfWhatIsHidden TestNothingPassesBesideConsent
 //	messages out, mailbox and AppRec     decided at receipt, at listing and at fetch               TestNoConsentNothingCrosses TestWithheldSectionNeverCrosses TestWithdrawnBeforeFetch TestNothingPassesBesideConsent
+//	sections of messages                 the same consent as their twins over FHIR                 TestSectionAndTwinAreDecidedAlike TestStayIsToldWithoutItsPlace
+//	orders of messages                   rendered on trial from own records only                   TestOrderThatCannotBeExpressed TestEveryKindIsOrdered
+//	pages of /console                    what may be fetched, by the same path                     TestViewerShowsWhatMayBeFetched TestViewerIsGuarded
 //	emergency access                     named patient, reason, own labels; told afterwards        TestEmergencyIsForFew TestEmergencyPassesObjection TestNothingPassesBesideConsent
 //	adressesperre                        places are dropped from every crossing                    TestAddressesDoNotCross TestStrictlyConfidentialCrossesNowhere TestNothingPassesBesideConsent
 //	names of places and units            a name that reveals labels the record                     TestPlacesTellWhatTheyAreCalled
