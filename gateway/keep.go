@@ -289,6 +289,13 @@ func (g *Gateway) replace(ctx context.Context, tx Tx, w *arrival, own Content, p
 	if err != nil {
 		return err
 	}
+	if m.Thread != "" && w.reason == NoReason {
+		more, err := tx.ThreadFollowers(ctx, m, person)
+		if err != nil {
+			return err
+		}
+		later = append(later, more...)
+	}
 	for _, change := range later {
 		if err := g.retract(ctx, tx, w.sender, w.permit, own, change); err != nil {
 			return err

@@ -18,6 +18,7 @@ func (g *Gateway) Mail(ctx context.Context, a Actor, q MailQuery) (_ []Listed, e
 		return nil, err
 	}
 	q.Party = who.party.ID
+	q.Receivers = slices.Compact(slices.Sorted(slices.Values(q.Receivers))) // each mailbox once
 	var list []Listed
 	err = g.Store.Tx(ctx, func(tx Tx) error {
 		list = nil

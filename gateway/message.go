@@ -390,6 +390,8 @@ type Inbox interface {
 	Settled(ctx context.Context, party HERID, id MsgID) ([]Envelope, error)
 	// Threaded gives earlier settled messages of the party about the person with that Thread, with their content.
 	Threaded(ctx context.Context, m Message, person PersonID) ([]Envelope, error)
+	// ThreadFollowers tells what later settled messages of the party about the person with that Thread do to the message.
+	ThreadFollowers(ctx context.Context, m Message, person PersonID) ([]Change, error)
 	// Answers gives settled messages of the party about the person that name the message as their parent, with their content.
 	Answers(ctx context.Context, party HERID, parent MsgID, person PersonID) ([]Envelope, error)
 	// Followers tells what settled messages of the party about the person do to the message.

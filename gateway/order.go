@@ -136,7 +136,7 @@ func kindOf(communication *fhir.Value) string {
 }
 
 // changed refuses an order that changes, supplements or cancels what its sender has not sent.
-func (g *Gateway) changed(ctx context.Context, tx Tx, who asked, root *fhir.Value, parent string) error {
+func (g *Gateway) changed(ctx context.Context, tx Tx, who asked, root *fhir.Value, person PersonID, parent string) error {
 	if changes(root) == NoChange {
 		return nil
 	}
@@ -144,17 +144,39 @@ func (g *Gateway) changed(ctx context.Context, tx Tx, who asked, root *fhir.Valu
 	if parent == "" {
 		return refuseOrder(nothing, "Communication.inResponseTo")
 	}
-	for _, item := range root.Get("inResponseTo").Items() {
-		ref, err := fhir.ParseReference(item.Get("reference").Text())
-		if err != nil {
-			continue
-		}
-		placed, err := tx.Placed(ctx, who.party.ID, ref.ID)
-		if err != nil || placed {
-			return err
-		}
+	named, to := root.Get("inResponseTo").Items(), root.Get("recipient").Items()
+	if len(named) != 1 {
+		return refuseOrder(nothing, "Communication.inResponseTo")
 	}
-	return refuseOrder(nothing, "Communication.inResponseTo")
+	if len(to) != 1 { // each receiver has got a message of its own
+		return refuseOrder(nothing, "Communication.recipient")
+	}
+	ref, err := fhir.ParseReference(named[0].Get("reference").Text())
+	if err != nil {
+		return refuseOrder(nothing, "Communication.inResponseTo")
+	}
+	placed, err := tx.Placed(ctx, who.party.ID, ref.ID)
+	if err != nil {
+		return err
+	}
+	earlier, err := tx.Read(ctx, g.custody(who, Relay), ref)
+	if err != nil && CodeOf(err) != NotFound {
+		return err
+	}
+	if err != nil || !placed || earlier.Person != person || !onlyTo(earlier, to[0]) {
+		return refuseOrder(nothing, "Communication.inResponseTo")
+	}
+	return nil
+}
+
+// onlyTo tells whether a Communication went to that recipient and nobody else.
+func onlyTo(c Record, to *fhir.Value) bool {
+	res, err := ParseAuthored(c.Body)
+	if err != nil {
+		return false
+	}
+	went := res.Root().Get("recipient").Items()
+	return len(went) == 1 && went[0].Get("reference").Text() == to.Get("reference").Text()
 }
 
 // expressible refuses an order whose message would lack what its type requires, or has no place for what the order

@@ -58,7 +58,7 @@ func (o *outlines) append(dst []byte, r *Record, paths []string) ([]byte, error)
 		return nil, err
 	}
 	if o != nil && cuts != nil {
-		o.put(r.Reference, outlined{cuts, slices.Clone(paths)}, cuts.Size())
+		o.put(r.Reference, outlined{cuts, slices.Clone(paths)}, cuts.Size()+4*len(paths))
 	}
 	return out, nil
 }

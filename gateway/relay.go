@@ -46,7 +46,7 @@ func (g *Gateway) enqueue(ctx context.Context, tx Tx, who asked, res *fhir.Resou
 	if parent == "" && kindOf(root) == "DIALOG_SVAR" {
 		return refuseOrder("communication.answer-to-nothing", "Communication.inResponseTo")
 	}
-	if err := g.changed(ctx, tx, who, root, parent); err != nil {
+	if err := g.changed(ctx, tx, who, root, r.Person, parent); err != nil {
 		return err
 	}
 	recipients := root.Get("recipient").Items()

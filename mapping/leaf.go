@@ -92,6 +92,9 @@ func (r *reader) textLeaf(e *elem, f *field, cur *building, base *node, sec int)
 	if strings.TrimSpace(text) == "" {
 		return
 	}
+	if f.kind == "WHERE" && !r.indivisible(sec) { // also when it cannot be mapped: it stands in the document all the same
+		r.addSection(Section{Path: e.path(), Name: "Sted", Labels: slices.Clone(r.in.Sections[sec].Labels), Where: f.targets[0].path[0].name}, "")
+	}
 	if !clean(text) {
 		r.text(e, Invalid, cur, nil)
 		return
@@ -99,9 +102,6 @@ func (r *reader) textLeaf(e *elem, f *field, cur *building, base *node, sec int)
 	r.put(base, f.targets[0].path, r.str(text))
 	r.mappedText(e, cur, f.targets[0].name)
 	r.literals(f, base)
-	if f.kind == "WHERE" && !r.indivisible(sec) {
-		r.addSection(Section{Path: e.path(), Name: "Sted", Labels: slices.Clone(r.in.Sections[sec].Labels), Where: f.targets[0].path[0].name}, "")
-	}
 }
 
 // clean refuses the C1 control characters, which XML allows and a FHIR string does not.

@@ -45,6 +45,11 @@ func (t *Trim) edit(dst, body []byte, limits Limits, paths []string) ([]byte, er
 			e.Remove(text)
 		}
 	}
+	for _, v := range res.elements(func(_ *structure, s *slot, v *Value) bool { return s.typ != nil && s.typ.name == "Narrative" }) {
+		if v.nested() {
+			e.Remove(v)
+		}
+	}
 	if name, ok := t.Members[res.kind]; ok {
 		e.Remove(res.root.member(name))
 	}
@@ -63,7 +68,7 @@ func (t *Trim) edit(dst, body []byte, limits Limits, paths []string) ([]byte, er
 	}
 	if tag, ok := t.Tags[res.kind]; ok {
 		for _, old := range res.root.Get("meta", "tag").Items() {
-			tag += "," + string(old.Raw())
+			tag += "," + plainTag(old)
 		}
 		e.Set(res.root.Get("meta"), "tag", []byte("["+tag+"]"))
 	}
@@ -91,4 +96,37 @@ func (t *Trim) open(v *Value) bool {
 		return t.Open[Type(said.Text())]
 	}
 	return t.OpenSystems[v.Get("identifier", "system").Text()]
+}
+
+// nested tells whether a value stands in a resource that the document holds.
+func (v *Value) nested() bool {
+	for p := v.parent; p != nil && p.parent != nil; p = p.parent {
+		if p.member("resourceType") != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// plainTag is a coding as it is written, less its extensions: what they refer to is nobody's to read.
+func plainTag(v *Value) string {
+	var b []byte
+	whole := true
+	for _, m := range v.Members() {
+		if m.Name == "extension" || m.Name[:min(1, len(m.Name))] == "_" && m.Value.Get("extension") != nil {
+			whole = false
+			continue
+		}
+		if b = append(b, ','); len(b) == 1 {
+			b[0] = '{'
+		}
+		b = append(append(appendString(b, m.Name), ':'), m.Value.Raw()...)
+	}
+	if whole {
+		return string(v.Raw())
+	}
+	if b == nil {
+		return "{}"
+	}
+	return string(append(b, '}'))
 }

@@ -21,7 +21,7 @@ type Cuts struct {
 type span struct{ from, to int32 }
 
 // Size tells how many ranges there are.
-func (c *Cuts) Size() int { return len(c.spans) }
+func (c *Cuts) Size() int { return len(c.spans) + len(c.written)/8 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
@@ -46,6 +46,9 @@ func (c *Cuts) Append(dst, body []byte) ([]byte, bool) {
 // sibling of what goes in an array, and all that is no JSON.
 func (t *Trim) quick(body []byte, paths []string) *Cuts {
 	q := quick{Trim: t, src: body}
+	if len(paths) > maxQuickPaths {
+		return nil
+	}
 	q.space()
 	kind, ok := q.member("resourceType")
 	if !ok || kind == nil {
@@ -78,6 +81,9 @@ func (t *Trim) quick(body []byte, paths []string) *Cuts {
 	return &Cuts{spans: slices.Clone(q.spans), written: q.written, length: len(body), sum: crc32.Checksum(body, castagnoli)}
 }
 
+// maxQuickPaths: every element of a list is looked up among all that is to go, which an Editor does not.
+const maxQuickPaths = 64
+
 // quick is one reading. What stands before from is kept, or never will be.
 type quick struct {
 	*Trim
@@ -100,6 +106,7 @@ type place struct {
 	stands    stand
 	reference bool
 	sibling   bool // under a "_name": what goes there leaves its place to a null
+	nested    bool // in a resource that the document holds
 	want      int  // what is to go below it: quick.want from here
 }
 
@@ -471,6 +478,7 @@ func (q *quick) object(at place, bare bool) (gone, ok bool) {
 		if !ok {
 			return false, false
 		}
+		at.nested = at.stands != atRoot
 		if at.typ = tables().structures[string(kind)]; at.typ == nil && at.stands == atContained {
 			return false, false
 		}
@@ -549,6 +557,9 @@ func (q *quick) tags() bool {
 	for more := !empty; more && ok; {
 		from := q.pos
 		if ok = q.skip(); ok {
+			if bytes.Contains(q.src[from:q.pos], []byte(`"extension"`)) {
+				return false
+			}
 			q.written = append(append(q.written, ','), q.src[from:q.pos]...)
 			more, ok = q.more(']')
 		}
@@ -563,7 +574,7 @@ func (q *quick) tags() bool {
 
 // child tells of a member how it is read, and whether it goes. The place of its value is at hand.
 func (q *quick) child(at place, name []byte, outer int, bare bool) (next place, take, ok bool) {
-	next.want = len(q.want)
+	next.want, next.nested = len(q.want), at.nested
 	for _, path := range q.want[at.want:outer] {
 		goes, ok := q.below(path, name)
 		if !ok {
@@ -586,6 +597,12 @@ func (q *quick) child(at place, name []byte, outer int, bare bool) (next place, 
 		next.typ, next.sibling = tables().structures["Element"], true
 	} else if slot != nil {
 		next.typ, next.reference = slot.typ, slot.reference
+		if at.nested && slot.typ != nil && slot.typ.name == "Narrative" {
+			if q.src[q.pos] != '{' {
+				return next, false, false
+			}
+			take = true
+		}
 		if next.typ != nil && next.typ.primitive != nil {
 			if q.src[q.pos] == '{' {
 				return next, false, false
@@ -599,7 +616,7 @@ func (q *quick) child(at place, name []byte, outer int, bare bool) (next place, 
 		case string(plain) == "text" && q.src[q.pos] == '{', q.gone != "" && string(plain) == q.gone:
 			take = true
 		case string(plain) == "contained":
-			next.stands, ok = atContained, q.src[q.pos] == '['
+			next.stands, ok = atContained, q.src[q.pos] == '[' && slot != nil
 			return next, take, ok
 		case string(plain) == "meta" && q.tag != "":
 			next.stands = atMeta

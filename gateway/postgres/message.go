@@ -391,13 +391,32 @@ func (t *Tx) settled(ctx context.Context, op, statement string, args ...any) ([]
 
 const threadedSQL = `
 select ` + messageColumns + `, coalesce(m.person, 0), m.content from message m
-where m.party = $1 and m.thread = $2 and m.person = $3 and m.kind = $4 and m.id <> $5 and m.generated <= $6
-  and m.state in ('acknowledged', 'rejected') and m.content is not null
+where m.party = $1 and m.thread = $2 and m.person = $3 and m.kind = $4 and m.id <> $5 and m.generated <= $6 and m.sender = $7
+  and m.state in ('acknowledged', 'rejected') and coalesce(m.content->>'Reason', '') <> 'parent-unnamed' and m.content is not null
 order by m.generated`
+
+const threadFollowersSQL = `
+select change from message
+where party = $1 and thread = $2 and person = $3 and kind = $4 and id <> $5 and generated > $6 and sender = $7 and change in ('change', 'cancel')
+order by generated, claimed_at`
+
+// ThreadFollowers tells what later settled messages of the party about the person and the same thing do to the message.
+func (t *Tx) ThreadFollowers(ctx context.Context, m gateway.Message, person gateway.PersonID) ([]gateway.Change, error) {
+	const op = "postgres.threadfollowers"
+	rows, err := t.tx.Query(ctx, threadFollowersSQL, string(m.Party), m.Thread, int64(max(person, 0)), m.Kind, string(m.ID), instant(m.Generated), string(m.Sender.HERID))
+	if err != nil {
+		return nil, failure(op, err)
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowTo[gateway.Change])
+	if err != nil {
+		return nil, failure(op, err)
+	}
+	return list, nil
+}
 
 // Threaded gives earlier settled messages of the party about the person and the same thing.
 func (t *Tx) Threaded(ctx context.Context, m gateway.Message, person gateway.PersonID) ([]gateway.Envelope, error) {
-	return t.settled(ctx, "postgres.threaded", threadedSQL, string(m.Party), m.Thread, int64(person), m.Kind, string(m.ID), m.Generated)
+	return t.settled(ctx, "postgres.threaded", threadedSQL, string(m.Party), m.Thread, int64(person), m.Kind, string(m.ID), m.Generated, string(m.Sender.HERID))
 }
 
 const answersSQL = `

@@ -24,15 +24,12 @@ create table message (
   tries        int not null default 0,
   next_at      timestamptz not null,
   reused       boolean not null default false,      -- the sender knows that the name was used twice
-  thread       text collate "C",                    -- the id of what it is about, where that alone names what it changes
-  whole        boolean not null default false,      -- the sender has said: whole, or not at all
   unique (party, sender, msg_id)
 );
 alter table message alter column document set storage external;
 create index message_pending on message (next_at, claimed_at) where state = 'received';
 create index message_parent on message (party, parent) where parent is not null;
 create index message_by_msg_id on message (party, msg_id);
-create index message_by_thread on message (party, thread) where thread is not null;
 
 -- Which records came with, or were sent as, which message.
 create table message_record (

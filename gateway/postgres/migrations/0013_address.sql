@@ -16,6 +16,11 @@ drop index message_by_msg_id;
 create index message_by_msg_id on message (msg_id, party); -- an AppRec names a message by sender and MsgId alone
 create index apprec_document on apprec (document);
 
+alter table message
+ add column thread text collate "C",               -- the id of what it is about, where that alone names what it changes
+ add column whole  boolean not null default false; -- the sender has said: whole, or not at all
+create index message_by_thread on message (party, thread) where thread is not null;
+
 -- A queue that is worked off leaves rows behind that every look at it passes: they are cleared away by the thousand.
 alter table message set (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
 alter table mailbox set (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
