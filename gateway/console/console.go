@@ -100,13 +100,7 @@ func Handler(c Config) (http.Handler, error) {
 	mux.Handle("/console/", s.serve("", func(*call) (page, error) {
 		return page{}, gateway.Fault("console.route", gateway.NotFound, fhir.Issue{Severity: "error", Type: "not-found", Code: "path"})
 	}))
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if guard(r) != nil { // before the mux, which repeats a path that it cleans
-			s.serve("", func(*call) (page, error) { return page{}, guard(r) }).ServeHTTP(w, r)
-			return
-		}
-		mux.ServeHTTP(w, r)
-	}), nil
+	return guarded(mux, s.serve("", func(q *call) (page, error) { return page{}, guard(q.r) })), nil
 }
 
 // handler answers one call, or gives the error that is answered instead.

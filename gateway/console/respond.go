@@ -89,3 +89,14 @@ func refusal(code gateway.Code) (int, page) {
 		`<html lang="nb"><head><meta charset="utf-8"><title>` + title + `</title><style>` + mapping.ViewStyle + `</style></head>` +
 		`<body><main id="innhold" tabindex="-1"><h1>` + title + `</h1><p class="note">` + html.EscapeString(r.text) + `</p></main></body></html>` + "\n")}
 }
+
+// guarded refuses before the mux, which repeats a path that it cleans.
+func guarded(mux, refusing http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if guard(r) != nil {
+			refusing.ServeHTTP(w, r)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
+}
