@@ -33,10 +33,11 @@ func (t *Tx) SetShield(ctx context.Context, person gateway.PersonID, party gatew
 }
 
 // openSQL is what is covered of row r besides labels (gateway.Scope.OpenMask): for a question that names
-// nobody, unless an adressesperre stands for the row's own person.
+// nobody, and for the person herself, who is the same with or without a name, unless an adressesperre stands
+// for the row's own person.
 func (s *scoped) openSQL(r string) string {
 	open := strconv.FormatUint(uint64(s.OpenMask()), 10) + `::bigint`
-	if s.Join == nil || s.OpenMask() == 0 {
+	if s.Join == nil && !s.Self || s.OpenMask() == 0 {
 		return open
 	}
 	return `(case when ` + r + `.person = any(array(select w.person from shield w)) then 0 else ` + open + ` end)`
