@@ -81,13 +81,16 @@ func twoWorlds(t *testing.T, count int) {
 		both.Go(func() { b = full.put(t, p) })
 		both.Wait()
 		answers[a.status]++
+		if a.status == http.StatusInternalServerError {
+			t.Errorf("request %d (%s) as %s: %s %s %s %v %.500s: an error of the server: %.300s", n, p.door, p.who, p.method, p.path, p.form, p.header, p.body, a.body)
+		}
 		if x, y := canonical(a), canonical(b); x != y {
 			at := 0
 			for at < min(len(x), len(y)) && x[at] == y[at] {
 				at++
 			}
-			from := max(0, at-200)
-			t.Errorf("LEAK: request %d (%s) as %s: %s %s %s %v %.500s\nwithout: …%.600s\nwith:    …%.3600s", n, p.door, p.who, p.method, p.path, p.form, p.header, p.body, x[from:], y[from:])
+			from := max(0, at-1500)
+			t.Errorf("LEAK: request %d (%s) as %s: %s %s %s %v %.500s\nwithout: …%.5000s\nwith:    …%.5000s", n, p.door, p.who, p.method, p.path, p.form, p.header, p.body, x[from:], y[from:])
 			if differ++; differ > 20 {
 				break
 			}
