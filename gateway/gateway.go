@@ -187,6 +187,9 @@ type Tx interface {
 	// whose national identifier changes takes its own custodian's records to the new person, and
 	// both epochs rise.
 	Put(ctx context.Context, p Permit, d Draft) (Record, error)
+	// PutAll writes first versions of own records, none of the directory, in one round trip; each is there when
+	// the next is written. The records come in the order of the drafts.
+	PutAll(ctx context.Context, p Permit, drafts []Draft) ([]Record, error)
 	// PutGrants replaces the grants of a Consent by those of its new version, keeps what it was
 	// resolved against, and raises the person's epoch.
 	PutGrants(ctx context.Context, person PersonID, consent fhir.Reference, grants []Grant, basis Basis) error

@@ -14,29 +14,18 @@ func (g *Gateway) keep(ctx context.Context, tx Tx, w *arrival) (Content, PersonI
 		Sections: w.delivery.Sections, AllOrNothing: w.delivery.AllOrNothing, Unreadable: w.delivery.Unreadable,
 		Reason: w.reason, Faults: w.faults, Report: w.delivery.Report,
 	}
+	stored, err := g.keepAll(ctx, tx, w)
+	if err != nil {
+		return Content{}, 0, err
+	}
 	person := w.facts.Person
-	var stored []Record
-	for i := range w.drafts {
-		d := w.drafts[i]
-		d.draft.Sent = w.sentTo(i)
-		if w.message.Change == Cancel && !w.delivery.Resources[i].Whole {
-			if err := g.cancelled(ctx, w, i); err != nil {
-				return Content{}, 0, err
-			}
-			d = w.drafts[i]
-			d.draft.Sent = w.sentTo(i)
-		}
-		r, err := g.keepOne(ctx, tx, w, d)
-		if err != nil {
-			return Content{}, 0, err
-		}
+	for i, r := range stored {
 		if r.Person != 0 {
 			person = r.Person
 		}
-		stored = append(stored, r)
 		res := w.delivery.Resources[i]
 		content.Resources = append(content.Resources, ContentResource{
-			Record: d.draft.Reference, Section: res.Section, Whole: res.Whole,
+			Record: w.drafts[i].draft.Reference, Section: res.Section, Whole: res.Whole,
 		})
 	}
 	if err := g.replace(ctx, tx, w, content, person); err != nil {
@@ -45,24 +34,48 @@ func (g *Gateway) keep(ctx context.Context, tx Tx, w *arrival) (Content, PersonI
 	return content, person, g.ledger(ctx, tx, w, stored, person)
 }
 
-// keepOne stores one record; the Patient may be there already, and is then shared with those it was sent to.
-func (g *Gateway) keepOne(ctx context.Context, tx Tx, w *arrival, d *written) (Record, error) {
-	if w.first != nil && d.draft.Reference == w.first.Reference {
-		for _, to := range d.draft.Sent {
-			if err := tx.Share(ctx, w.sender.party.ID, d.draft.Reference, to); err != nil {
-				return Record{}, err
+// keepAll stores the records, in the order of the drafts. The Patient may be there already, and is then shared with
+// those it was sent to.
+func (g *Gateway) keepAll(ctx context.Context, tx Tx, w *arrival) ([]Record, error) {
+	stored := make([]Record, len(w.drafts))
+	var (
+		drafts []Draft
+		places []int
+	)
+	for i := range w.drafts {
+		w.drafts[i].draft.Sent = w.sentTo(i)
+		if w.message.Change == Cancel && !w.delivery.Resources[i].Whole {
+			if err := g.cancelled(ctx, w, i); err != nil {
+				return nil, err
 			}
+			w.drafts[i].draft.Sent = w.sentTo(i)
 		}
-		return *w.first, nil
+		d := w.drafts[i]
+		if w.first != nil && d.draft.Reference == w.first.Reference {
+			for _, to := range d.draft.Sent {
+				if err := tx.Share(ctx, w.sender.party.ID, d.draft.Reference, to); err != nil {
+					return nil, err
+				}
+			}
+			stored[i] = *w.first
+			continue
+		}
+		if err := g.stamp(w.sender, d); err != nil {
+			return nil, err
+		}
+		drafts, places = append(drafts, d.draft), append(places, i)
 	}
-	if err := g.stamp(w.sender, d); err != nil {
-		return Record{}, err
-	}
-	r, err := tx.Put(ctx, w.permit, d.draft)
+	made, err := tx.PutAll(ctx, w.permit, drafts)
 	if err != nil {
-		return Record{}, err
+		return nil, err
 	}
-	return r, g.bear(ctx, tx, Record{}, r)
+	for n, r := range made {
+		stored[places[n]] = r
+		if err := g.bear(ctx, tx, Record{}, r); err != nil {
+			return nil, err
+		}
+	}
+	return stored, nil
 }
 
 // sentTo gives the receivers of a record: for a party with several addresses, what any of them got.

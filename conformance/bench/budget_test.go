@@ -14,10 +14,8 @@ func TestMain(m *testing.M) {
 	code := m.Run()
 	report(os.Stdout)
 	reportMessages(os.Stdout)
-	if len(figures) > 0 {
-		if r, err := testbed(); err == nil {
-			r.stop()
-		}
+	if started != nil { // also when what came after it failed
+		started.stop()
 	}
 	os.Exit(code)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -21,7 +22,7 @@ import (
 // What Sluse is to keep up with (package documentation).
 const (
 	messagesBudget = 150 // messages end to end in a second on 2 cores
-	stays          = 200 // persons whose messages go at the same time
+	stays          = 40  // persons whose messages go at the same time
 )
 
 // sort is messages of one sort, in the order in which those about one person come.
@@ -86,8 +87,22 @@ var exchanging = sync.OnceValues(func() (*exchange, error) {
 			}
 		}
 	}
-	return x, nil
+	return x, x.rest()
 })
+
+// rest waits until the server has no work left of the consents, each of which is tried by all three forms in the
+// background after it was stored.
+func (x *exchange) rest() error {
+	used := func() time.Duration { return ownCPU(x.sluse.cmd.Process.Pid) + consumed(x.postgres) }
+	for deadline := time.Now().Add(5 * time.Minute); time.Now().Before(deadline); {
+		before := used()
+		time.Sleep(time.Second)
+		if used()-before < 300*time.Millisecond { // it looks for work ten times a second
+			return nil
+		}
+	}
+	return errors.New("the server does not come to rest")
+}
 
 // everything is a samtykke, registered by own, for all that the messages hold, from one party to another.
 func everything(patient, own, from, to string) string {

@@ -44,8 +44,12 @@ const (
 	goals     = 4
 )
 
+// started is what testbed has begun to start.
+var started *rig
+
 var testbed = sync.OnceValues(func() (*rig, error) {
 	r, err := newRig()
+	started = r
 	if err != nil {
 		return nil, err
 	}

@@ -248,14 +248,19 @@ func (t *Tx) put(ctx context.Context, scope gateway.Scope, d gateway.Draft) (gat
 	return r, nil
 }
 
+// firstSQL writes the first version in a transaction, and gives its key and its person.
+func firstSQL(p *prepared, a *arguments) string {
+	return insertSQL(p, " for share", a) + `
+select made.rid, coalesce(made.person, 0) from made`
+}
+
 func (t *Tx) putFirst(ctx context.Context, op string, draft *prepared) (gateway.Record, error) {
 	var (
 		args   arguments
 		rid    int64
 		person gateway.PersonID
 	)
-	sql := insertSQL(draft, " for share", &args) + `
-select made.rid, coalesce(made.person, 0) from made`
+	sql := firstSQL(draft, &args)
 	if err := t.tx.QueryRow(ctx, sql, args.values...).Scan(&rid, &person); err != nil {
 		return gateway.Record{}, failure(op, err)
 	}
