@@ -27,7 +27,7 @@ func TestLabelsOfFurtherTypes(t *testing.T) {
 	}{
 		{"encounter", `{"resourceType":"Encounter",` + class + `}`, "samarbeid", nil},
 		{"encounter of another class", `{"resourceType":"Encounter","class":{"system":"urn:local","code":"TSB-DOGN"}}`, "samarbeid uklassifisert", nil},
-		{"encounter of a class that is a sensitivity", `{"resourceType":"Encounter","class":{"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode","code":"ETH"}}`, "samarbeid uklassifisert", nil},
+		{"encounter of a class that is a sensitivity", `{"resourceType":"Encounter","class":{"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode","code":"ETH"}}`, "samarbeid rus", nil},
 		{"encounter at a place whose name reveals it", `{"resourceType":"Encounter",` + class + `,"location":[{"location":{"reference":"Location/1","display":"TSB Gaustad"}}]}`, "samarbeid rus", nil},
 		{"encounter at a place whose id reveals it", `{"resourceType":"Encounter",` + class + `,"location":[{"location":{"reference":"Location/ous-tsb"}}]}`, "samarbeid rus", nil},
 		{"encounter by a unit whose name reveals it", `{"resourceType":"Encounter",` + class + `,"serviceProvider":{"reference":"Organization/1","display":"Avrusning Aker"}}`, "samarbeid rus", nil},

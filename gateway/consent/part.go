@@ -18,7 +18,9 @@ func (w *walk) children(root *fhir.Value, b *bag) {
 	for _, m := range root.Members() {
 		path := w.typ + "." + m.Name
 		switch {
-		case m.Name == "meta" || m.Name == "text":
+		case m.Name == "text":
+		case m.Name == "meta":
+			w.meta(m.Value, b)
 		case m.Name == "contained":
 			for _, c := range m.Value.Items() {
 				w.contained(c, b)
@@ -41,6 +43,22 @@ func (w *walk) children(root *fhir.Value, b *bag) {
 			w.patient(m, path, b)
 		default:
 			w.scan(m.Value, b)
+		}
+	}
+}
+
+// meta scans tags, extensions and how sensitive the record is said to be (R4 resource.html#Meta). The labels that the
+// custodian names there are no rule's: record adds them.
+func (w *walk) meta(v *fhir.Value, b *bag) {
+	for _, m := range v.Members() {
+		if m.Name != "security" {
+			w.look(m.Name, m.Value, b)
+			continue
+		}
+		for _, c := range m.Value.Items() {
+			if c.Get("system").Text() != gateway.LabelSystem {
+				w.scan(c, b)
+			}
 		}
 	}
 }
