@@ -338,3 +338,16 @@ func TestExplanationsAreRecorded(t *testing.T) {
 		t.Errorf("%d operations in the ledger, want 2: %s", n, events)
 	}
 }
+
+// Who has got a record may not ask whom else it reaches: that is its custodian's to know, and what it is told is what it
+// is told of a record that there is not.
+func TestExplainOfSharedRecordsIsTheCustodians(t *testing.T) {
+	w := newWorld(t)
+	theirs := w.patientOf(at(bydel), kari)
+	shared := w.mustPost(at(bydel), plan(theirs, "delt"))
+	w.mustPost(at(bydel), consentOf(theirs, []string{"plan"}, ous))
+	body, err := w.explain(at(ous), gateway.Inquiry{Record: fhir.Reference{Type: shared.Type, ID: shared.ID}, Receiver: organizationOf(gp)}, gateway.Bokmal)
+	if gateway.CodeOf(err) != gateway.NotFound || body != "" {
+		t.Errorf("%v %s, want %s", err, body, gateway.NotFound)
+	}
+}

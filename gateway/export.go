@@ -67,8 +67,8 @@ type ExportRequest struct {
 
 // ExportPlace is how far the rows of one type have been looked at.
 type ExportPlace struct {
-	Person PersonID
-	Row    int64
+	Patient int64 // key of the party's own Patient of the person
+	Row     int64
 }
 
 // ExportJob is an export under way or ready. What is in it never tells of a person.

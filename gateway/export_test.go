@@ -148,6 +148,21 @@ func TestExportHoldsWhatMayBeRead(t *testing.T) {
 	}
 }
 
+// The lines come in the order of the party's own Patients, whoever of the persons another party has known before.
+func TestExportOrderTellsNothing(t *testing.T) {
+	w := newWorld(t)
+	w.patientOf(at(bydel), ola)
+	first, second := w.patientOf(at(gp), kari), w.patientOf(at(gp), ola)
+	late := w.mustPost(at(gp), task(second, "annen"))
+	early := w.mustPost(at(gp), task(first, "egen"))
+	job := w.begin(at(gp), gateway.ExportRequest{Types: []fhir.Type{"Task"}})
+	w.finish(w.Gateway, at(gp), job)
+	lines := w.lines(at(gp), job)["Task"]
+	if len(lines) != 2 || !strings.Contains(lines[0], string(early.ID)) || !strings.Contains(lines[1], string(late.ID)) {
+		t.Errorf("LEAK: %s comes before %s in %v", late.ID, early.ID, lines)
+	}
+}
+
 // A withdrawal between kick-off and page, between page and download, and a label added afterwards: what
 // is not covered any more is not in the file.
 func TestExportIsDecidedWhenItIsFetched(t *testing.T) {

@@ -21,7 +21,7 @@ type exportActor struct {
 }
 
 const exportColumns = `e.key, e.id, e.owner, e.party, e.actor, e.request, e.canonical, e.types, e.left_out, e.since, e.at, e.state, e.place,
-  e.after_person, e.after_rid, e.lines, e.tries, e.next_at, e.lease, e.leased_until, e.completed, e.expires`
+  e.after_patient, e.after_rid, e.lines, e.tries, e.next_at, e.lease, e.leased_until, e.completed, e.expires`
 
 func scanExport(row pgx.CollectableRow) (j gateway.ExportJob, err error) {
 	var (
@@ -30,7 +30,7 @@ func scanExport(row pgx.CollectableRow) (j gateway.ExportJob, err error) {
 		since, at, next, completed, leased pgtype.Timestamptz
 	)
 	err = row.Scan(&j.Key, &j.ID, &j.Owner, &j.Party, &actor, &j.Request, &j.Canonical, &types, &j.LeftOut, &since, &at, &j.State,
-		&j.Place, &j.After.Person, &j.After.Row, &j.Lines, &j.Tries, &next, &j.Lease, &leased, &completed, &j.Expires)
+		&j.Place, &j.After.Patient, &j.After.Row, &j.Lines, &j.Tries, &next, &j.Lease, &leased, &completed, &j.Expires)
 	if err != nil {
 		return j, err
 	}
@@ -108,16 +108,17 @@ func (t *Tx) ExportCount(ctx context.Context, party gateway.HERID, now time.Time
 
 const (
 	putExportSQL = `insert into export (id, party, owner, actor, request, canonical, types, left_out, since, at, state, place,
-  after_person, after_rid, next_at, expires)
+  after_patient, after_rid, next_at, expires)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0, 0, $13, $14) returning key`
 
-	putMembersSQL = `insert into export_person (export, person)
-select distinct $1::bigint, r.person from unnest($3::text[]) as m(id)
-join resource r on r.type = 'Patient' and r.id = m.id and r.custodian || '' = $2 and not r.deleted and r.person is not null`
+	// The persons have the order of the party's own Patients. That of their numbers tells whom another party knew first.
+	putMembersSQL = `insert into export_person (export, person, place)
+select $1::bigint, r.person, min(r.rid) from unnest($3::text[]) as m(id)
+join resource r on r.type = 'Patient' and r.id = m.id and r.custodian || '' = $2 and not r.deleted and r.person is not null group by r.person`
 
-	enrolSQL = `insert into export_person (export, person)
-select distinct $1::bigint, r.person from resource r
-where r.custodian = $2 and r.type = 'Patient' and not r.deleted and r.person is not null
+	enrolSQL = `insert into export_person (export, person, place)
+select $1::bigint, r.person, min(r.rid) from resource r
+where r.custodian = $2 and r.type = 'Patient' and not r.deleted and r.person is not null group by r.person
 on conflict do nothing`
 )
 
@@ -164,7 +165,7 @@ returning ` + exportColumns
 
 	lockExportSQL = `select ` + exportColumns + ` from export e where e.key = $1 and e.lease = $2 and e.state = 'running' for update`
 
-	advanceExportSQL = `update export set state = $2, place = $3, after_person = $4, after_rid = $5, lines = $6, tries = $7, next_at = $8,
+	advanceExportSQL = `update export set state = $2, place = $3, after_patient = $4, after_rid = $5, lines = $6, tries = $7, next_at = $8,
   lease = $9, leased_until = $10, completed = $11, expires = $12
 where key = $1`
 )
@@ -185,7 +186,7 @@ func (t *Tx) AdvanceExport(ctx context.Context, j gateway.ExportJob) error {
 	if !j.Completed.IsZero() {
 		completed = &j.Completed
 	}
-	_, err := t.tx.Exec(ctx, advanceExportSQL, j.Key, string(j.State), j.Place, int64(j.After.Person), j.After.Row, j.Lines, j.Tries,
+	_, err := t.tx.Exec(ctx, advanceExportSQL, j.Key, string(j.State), j.Place, j.After.Patient, j.After.Row, j.Lines, j.Tries,
 		moment(j.Next), j.Lease, moment(j.Until), completed, j.Expires)
 	return failure("postgres.advanceexport", err)
 }
@@ -252,17 +253,17 @@ func (t *Tx) ExpireExports(ctx context.Context, now time.Time, limit int) (int, 
 const enrolled = 200
 
 const (
-	exportPersonsSQL = `select count(*), coalesce(max(p.person), 0) from (
-  select x.person from export_person x where x.export = $1 and x.person >= $2 order by x.person limit $3) p`
+	exportPersonsSQL = `select count(*), coalesce(max(p.place), 0) from (
+  select x.place from export_person x where x.export = $1 and x.place >= $2 order by x.place limit $3) p`
 
-	exportKeysSQL = `select x.person, k.rid
-from (select e.person from export_person e where e.export = $1 and e.person >= $2 and e.person <= $5 offset 0) x
+	exportKeysSQL = `select x.place, k.rid
+from (select e.person, e.place from export_person e where e.export = $1 and e.place >= $2 and e.place <= $5 offset 0) x
 cross join lateral (
   select 1 from (select o.custodian, o.deleted from resource o where o.person = x.person and o.type = 'Patient' offset 0) o
   where o.custodian = $6 and not o.deleted limit 1) own
 cross join lateral (select r.rid, r.deleted from resource r where r.person = x.person and r.type = $4 offset 0) k
-where not k.deleted and (x.person, k.rid) > ($2, $3)
-order by x.person, k.rid limit $7`
+where not k.deleted and (x.place, k.rid) > ($2, $3)
+order by x.place, k.rid limit $7`
 )
 
 var errExportDate = errors.New("an export without a time")
@@ -275,17 +276,17 @@ func (t *Tx) ExportRows(ctx context.Context, p gateway.Permit, j gateway.ExportJ
 	}
 	var (
 		count int
-		last  gateway.PersonID
+		last  int64
 	)
-	if err := t.tx.QueryRow(ctx, exportPersonsSQL, j.Key, int64(j.After.Person), enrolled).Scan(&count, &last); err != nil {
+	if err := t.tx.QueryRow(ctx, exportPersonsSQL, j.Key, j.After.Patient, enrolled).Scan(&count, &last); err != nil {
 		return nil, next, false, failure(op, err)
 	}
 	keys, err := collected(ctx, &t.view, op, exportKeysSQL,
-		[]any{j.Key, int64(j.After.Person), j.After.Row, string(kind), int64(last), string(j.Party), limit}, pgx.RowToStructByPos[gateway.ExportPlace])
+		[]any{j.Key, j.After.Patient, j.After.Row, string(kind), last, string(j.Party), limit}, pgx.RowToStructByPos[gateway.ExportPlace])
 	if err != nil {
 		return nil, next, false, err
 	}
-	next, done = gateway.ExportPlace{Person: last, Row: math.MaxInt64}, count < enrolled
+	next, done = gateway.ExportPlace{Patient: last, Row: math.MaxInt64}, count < enrolled
 	if len(keys) == limit {
 		next, done = keys[limit-1], false
 	}
