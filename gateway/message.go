@@ -206,7 +206,7 @@ const (
 	ContentUnknown   Reason = "content-unknown"
 	AttachmentFault  Reason = "attachment-unreadable"
 	FreeTextDropped  Reason = "free-text-dropped"
-	ParentUnnamed    Reason = "parent-unnamed" // a change or cancellation of nothing that is here
+	ParentUnnamed    Reason = "parent-unnamed" // a change or cancellation that does not say of what
 	ProcessingFailed Reason = "processing-failed"
 	ReceiverRejected Reason = "receiver-rejected"
 )
@@ -390,8 +390,11 @@ type Inbox interface {
 	Settled(ctx context.Context, party HERID, id MsgID) ([]Envelope, error)
 	// Threaded gives earlier settled messages of the party about the person with that Thread, with their content.
 	Threaded(ctx context.Context, m Message, person PersonID) ([]Envelope, error)
-	// ThreadFollowers tells what later settled messages of the party about the person with that Thread do to the message.
+	// ThreadFollowers tells what later settled messages of the party about the person with that Thread do to the message: of
+	// two that were made at one time, a cancellation is the later, and what is no change the earlier. ThreadTasks lists the
+	// Tasks of these, which wait for what they change.
 	ThreadFollowers(ctx context.Context, m Message, person PersonID) ([]Change, error)
+	ThreadTasks(ctx context.Context, m Message, person PersonID) ([]OwnedTask, error)
 	// Answers gives settled messages of the party about the person that name the message as their parent, with their content.
 	Answers(ctx context.Context, party HERID, parent MsgID, person PersonID) ([]Envelope, error)
 	// Followers tells what settled messages of the party about the person do to the message.
