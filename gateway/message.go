@@ -318,6 +318,7 @@ type OutboundRecord struct {
 // Outbound is what a document is rendered from.
 type Outbound struct {
 	Order         Order
+	Thread        string // Message.Thread of the message that this one changes or supplements; "" when there is none
 	At            time.Time
 	From, To      Party
 	Patient       []byte // the sender's Patient

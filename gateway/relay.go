@@ -210,6 +210,9 @@ func (g *Gateway) relay(ctx context.Context, tx Tx, o Order, t Translator, withi
 		s.reason = withheldText("Ikke sendt", s.missing, t)
 		return g.hold(ctx, tx, s, owner)
 	}
+	if s.out.Thread, err = g.follows(ctx, tx, o, res.Root(), t); err != nil {
+		return err
+	}
 	return g.lay(ctx, tx, s, owner, to, t, within)
 }
 
