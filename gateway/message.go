@@ -464,6 +464,9 @@ type Outbox interface {
 	Parked(ctx context.Context, sender HERID, original MsgID, receiver HERID) ([]Message, error)
 	// Placed tells whether a Communication was ever ordered to be sent.
 	Placed(ctx context.Context, party HERID, communication fhir.ID) (bool, error)
+	// Noticed tells whether a message of Sluse's own words was ever ordered from one party to another about the person that
+	// answers a message.
+	Noticed(ctx context.Context, from, to HERID, parent MsgID, person PersonID) (bool, error)
 	// Open counts orders of a Communication that are not ended, and those not accepted.
 	Open(ctx context.Context, party HERID, communication fhir.ID) (open, failed int, err error)
 	// Overdue locks orders whose AppRec is not here in time.
