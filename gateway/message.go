@@ -237,6 +237,7 @@ type Envelope struct {
 	Person   PersonID // of the message's patient; zero for an AppRec
 	Content  Content
 	Withheld []string // paths withheld at receipt: never released later by this message
+	Whole    bool     // its sender has said for this receiver: whole, or not at all; kept from Message.Whole when it is delivered
 	AppRec   bool
 	Read     bool
 	Fetched  []byte    // the document as it was fetched; nil before
@@ -365,7 +366,8 @@ type Exchange interface {
 type Inbox interface {
 	// Claim keeps the raw message under (sender, MsgId) for ever. A repetition with the same
 	// digest gives the first receipt; with another digest Conflict, the original untouched. One that
-	// names receivers which the first did not is Received again, with the new receivers added.
+	// names receivers which the first did not is Received again, with the new receivers added. Whole holds from when it is
+	// said: for every receiver that is not handled yet.
 	Claim(ctx context.Context, m Message) (Receipt, error)
 	// Reused marks that a MsgId was used for two contents; true: for the first time.
 	Reused(ctx context.Context, m Message) (bool, error)

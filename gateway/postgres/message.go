@@ -74,7 +74,11 @@ func (t *Tx) insert(ctx context.Context, op string, m gateway.Message, person ga
 const claimedSQL = `select id::text, state, digest, receivers from message where party = $1 and sender = $2 and msg_id = $3`
 
 // A message with receivers that were not handled before is worked on again; what it consists of stays.
-const reopenSQL = `update message set receivers = $2, state = 'received', next_at = $3, tries = 0 where id = $1`
+const reopenSQL = `
+update message set receivers = $2, state = 'received', next_at = $3, tries = 0, whole = whole or $4 where id = $1`
+
+// What is not handled yet is handled as its sender says who sends it anew: whole, if ever it was said.
+const wholeSQL = `update message set whole = true where id = $1 and state || '' = 'received' and not whole`
 
 // A repetition finds its AppRec again as unread: whoever sends anew has not seen it.
 const remindSQL = `
@@ -114,10 +118,14 @@ func (t *Tx) Claim(ctx context.Context, m gateway.Message) (gateway.Receipt, err
 		if receivers, err = json.Marshal(merged); err != nil {
 			return gateway.Receipt{}, gateway.Failed(op, gateway.Internal, err)
 		}
-		if _, err := t.tx.Exec(ctx, reopenSQL, id, receivers, m.At); err != nil {
+		if _, err := t.tx.Exec(ctx, reopenSQL, id, receivers, m.At, m.Whole); err != nil {
 			return gateway.Receipt{}, failure(op, err)
 		}
 		state = string(gateway.Received)
+	} else if m.Whole {
+		if _, err := t.tx.Exec(ctx, wholeSQL, id); err != nil {
+			return gateway.Receipt{}, failure(op, err)
+		}
 	}
 	return gateway.Receipt{ID: gateway.MessageID(id), State: gateway.MessageState(state), Repeated: true}, nil
 }
