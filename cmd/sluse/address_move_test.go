@@ -1,10 +1,13 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"net/http"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sluse/sluse/gateway/helseid"
 )
@@ -49,6 +52,16 @@ func sageneLine(text string) string {
 	return ""
 }
 
+// refused starts what is to end by itself, and ends it when it does not.
+func (i *installation) refused() (status int, out string) {
+	i.t.Helper()
+	ctx, done := context.WithTimeout(i.t.Context(), 30*time.Second)
+	defer done()
+	var b bytes.Buffer
+	status = run(ctx, []string{"serve", "--config", i.config, "--log-level=error"}, streams{strings.NewReader(""), &b, &b})
+	return status, b.String()
+}
+
 func (s serving) end(t *testing.T) {
 	t.Helper()
 	if status := s.stop(); status != 0 {
@@ -86,7 +99,7 @@ func TestAddressFileMovesNobodyBySlip(t *testing.T) {
 		"meant otherwise":      {service, "80001102, Was: {Party: 80001009}, ParentHerId: 80001006, Type: Service", []string{"line 8: CommunicationParties[2].ParentHerId:"}},
 	} {
 		with(c.from, c.to, `Name: "Rusteam"`, `Name: "Nytt navn"`)
-		status, out := i.sluse("serve", "--config", i.config)
+		status, out := i.refused()
 		if status != 1 {
 			t.Fatalf("%s: %d %s", name, status, out)
 		}
