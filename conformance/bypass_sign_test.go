@@ -34,26 +34,8 @@ const signerURL = "https://issuer.example"
 func newBypassSigner(t testing.TB, s *server) *bypassSigner {
 	t.Helper()
 	b := &bypassSigner{t: t, tokens: map[string]string{}}
-	raw, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err == nil {
-		b.private, err = jwk.Import(raw)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, value := range map[string]any{jwk.KeyIDKey: "test-1", jwk.AlgorithmKey: jwa.ES256(), jwk.KeyUsageKey: jwk.ForSignature} {
-		if err := b.private.Set(name, value); err != nil {
-			t.Fatal(err)
-		}
-	}
-	public, err := b.private.PublicKey()
-	if err != nil {
-		t.Fatal(err)
-	}
-	set, err := json.Marshal(map[string]any{"keys": []jwk.Key{public}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	var set []byte
+	b.private, set = signerKeys(t)
 	b.serve(s, set)
 	for _, kind := range []string{"machine", "person"} {
 		b.tokens[kind] = b.sign(kind)
@@ -61,13 +43,49 @@ func newBypassSigner(t testing.TB, s *server) *bypassSigner {
 	return b
 }
 
+// signerKeys makes a key, and the set that its issuer publishes.
+func signerKeys(t testing.TB) (private jwk.Key, set []byte) {
+	t.Helper()
+	raw, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err == nil {
+		private, err = jwk.Import(raw)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range map[string]any{jwk.KeyIDKey: "test-1", jwk.AlgorithmKey: jwa.ES256(), jwk.KeyUsageKey: jwk.ForSignature} {
+		if err := private.Set(name, value); err != nil {
+			t.Fatal(err)
+		}
+	}
+	public, err := private.PublicKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if set, err = json.Marshal(map[string]any{"keys": []jwk.Key{public}}); err != nil {
+		t.Fatal(err)
+	}
+	return private, set
+}
+
 // serve starts the process.
 func (b *bypassSigner) serve(s *server, keys []byte) {
 	b.t.Helper()
-	dir := dataDir(b.t)
+	cmd, base := beside(b.t, s, keys, "")
+	b.base = base
+	b.t.Cleanup(func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		_ = cmd.Wait()
+	})
+}
+
+// beside starts `sluse serve` on the database of a server, with more lines of configuration.
+func beside(t testing.TB, s *server, keys []byte, more string) (cmd *exec.Cmd, base string) {
+	t.Helper()
+	dir := dataDir(t)
 	pid, err := os.ReadFile(filepath.Join(s.data, "database", "cluster", "postmaster.pid"))
 	if err != nil {
-		b.t.Fatal(err)
+		t.Fatal(err)
 	}
 	config := fmt.Sprintf(`
 listen: 127.0.0.1:0
@@ -81,16 +99,16 @@ issuer:
   jwks: %[2]s/jwks.json
   organizations: [{parent: "993467049", child: "949000052", herId: "80001006"}]
 `, s.data, dir, strings.Split(string(pid), "\n")[4], signerURL)
-	for name, text := range map[string]string{"jwks.json": string(keys), "sluse.yaml": config} {
+	for name, text := range map[string]string{"jwks.json": string(keys), "sluse.yaml": config + more} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			b.t.Fatal(err)
+			t.Fatal(err)
 		}
 	}
 	path, err := binary()
 	if err != nil {
-		b.t.Fatal(err)
+		t.Fatal(err)
 	}
-	cmd := exec.Command(path, "serve", "--config", filepath.Join(dir, "sluse.yaml"))
+	cmd = exec.Command(path, "serve", "--config", filepath.Join(dir, "sluse.yaml"))
 	log := &output{}
 	cmd.Stderr = log
 	out, err := cmd.StdoutPipe()
@@ -99,21 +117,17 @@ issuer:
 		err = cmd.Start()
 	}
 	if err != nil {
-		b.t.Fatal(err)
+		t.Fatal(err)
 	}
-	b.t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		_ = cmd.Wait()
-	})
 	lines := bufio.NewScanner(out)
 	var public string
 	if !lines.Scan() {
-		b.t.Fatalf("serve ended: %s", log)
+		t.Fatalf("serve ended: %s", log)
 	}
 	if _, err := fmt.Sscanf(lines.Text(), "ready: %s", &public); err != nil {
-		b.t.Fatalf("%q: %v", lines.Text(), err)
+		t.Fatalf("%q: %v", lines.Text(), err)
 	}
-	b.base = "http://" + public
+	return cmd, "http://" + public
 }
 
 // token gives the token of that kind.

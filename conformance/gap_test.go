@@ -67,7 +67,7 @@ var gaps = []gap{
 const gapLock = 4711
 
 // plantGaps puts the triggers into the database. None stops anything before it is armed.
-func plantGaps(t *testing.T, db *pgx.Conn) {
+func plantGaps(t *testing.T, db *pgx.Conn, gaps []gap) {
 	t.Helper()
 	script := fmt.Sprintf(`
 create schema gap;
@@ -130,6 +130,7 @@ type gapRun struct {
 	nins    []string
 	own     []string // the bydel's Patients, of the same persons
 	counter int
+	gaps    []gap
 	pids    map[int]uint32 // of who waits in a gap
 	stops   map[string]int
 	appRecs map[string][]byte // by the MsgId that they answer
@@ -138,19 +139,9 @@ type gapRun struct {
 // killInGaps kills in each gap that often.
 func killInGaps(t *testing.T, times int) {
 	s := start(t, "--no-story")
-	r := &gapRun{t: t, s: s, ward: &ward{}, stops: map[string]int{}, appRecs: map[string][]byte{}}
+	r := &gapRun{t: t, s: s, gaps: gaps, ward: &ward{}, stops: map[string]int{}, appRecs: map[string][]byte{}}
 	r.enter(t, s)
-	plantGaps(t, s.database(t))
-	everything := []string{"logistikk", "samarbeid", "rus", "psykisk", "somatisk", "demografi", "plan", "uklassifisert", "tjenester"}
-	for i := range gaps {
-		nin := synthetic(5000 + i)
-		r.nins = append(r.nins, nin)
-		own := r.bydel.create(patient(nin))
-		r.own = append(r.own, own)
-		r.bydel.create(consent(own, r.bydel.organization, []string{r.hospital.organization}, []string{r.bydel.organization}, everything))
-		theirs := r.hospital.create(patient(nin))
-		r.hospital.create(consent(theirs, r.hospital.organization, []string{r.bydel.organization}, []string{r.hospital.organization}, everything))
-	}
+	r.prepare()
 	for cycle := 0; ; cycle++ {
 		relay, others := r.next(times)
 		if relay < 0 && len(others) == 0 {
@@ -169,6 +160,22 @@ func killInGaps(t *testing.T, times int) {
 	t.Logf("%d gaps, %v", len(gaps), r.stops)
 }
 
+// prepare plants the gaps, and gives each a person of its own about whom the two may write to each other.
+func (r *gapRun) prepare() {
+	r.t.Helper()
+	plantGaps(r.t, r.s.database(r.t), r.gaps)
+	everything := []string{"logistikk", "samarbeid", "rus", "psykisk", "somatisk", "demografi", "plan", "uklassifisert", "tjenester"}
+	for i := range r.gaps {
+		nin := synthetic(5000 + i)
+		r.nins = append(r.nins, nin)
+		own := r.bydel.create(patient(nin))
+		r.own = append(r.own, own)
+		r.bydel.create(consent(own, r.bydel.organization, []string{r.hospital.organization}, []string{r.bydel.organization}, everything))
+		theirs := r.hospital.create(patient(nin))
+		r.hospital.create(consent(theirs, r.hospital.organization, []string{r.bydel.organization}, []string{r.hospital.organization}, everything))
+	}
+}
+
 // mostStopped is how many transactions stand still at once: the store has 16 connections.
 const mostStopped = 11
 
@@ -177,7 +184,7 @@ const mostStopped = 11
 func (r *gapRun) next(times int) (relay int, others []int) {
 	relay = -1
 	for count := 0; count < times; count++ {
-		for i, g := range gaps {
+		for i, g := range r.gaps {
 			switch {
 			case r.stops[g.name] != count:
 			case g.does == "relay" && relay < 0:
@@ -198,7 +205,7 @@ func (r *gapRun) cycle(cycle, relay int, others []int) {
 	for _, i := range others {
 		errands = append(errands, r.errand(i))
 	}
-	lost := make(chan string, len(gaps))
+	lost := make(chan string, len(r.gaps))
 	if relay >= 0 {
 		e := r.errand(relay)
 		errands = append(errands, e)
@@ -213,7 +220,7 @@ func (r *gapRun) cycle(cycle, relay int, others []int) {
 		r.arm(e.gap)
 		go func() {
 			if a, err := e.do(); err == nil {
-				lost <- fmt.Sprintf("%q was answered: %d %.200s", gaps[e.gap].name, a.status, a.body)
+				lost <- fmt.Sprintf("%q was answered: %d %.200s", r.gaps[e.gap].name, a.status, a.body)
 				return
 			}
 			lost <- ""
@@ -231,7 +238,7 @@ func (r *gapRun) cycle(cycle, relay int, others []int) {
 	r.db = r.s.database(r.t)
 	for _, e := range errands {
 		r.perform(e, true)
-		r.stops[gaps[e.gap].name]++
+		r.stops[r.gaps[e.gap].name]++
 	}
 	for _, e := range errands {
 		e.done()
@@ -244,7 +251,7 @@ func (r *gapRun) perform(e errand, again bool) {
 	r.t.Helper()
 	a, err := e.do()
 	if err != nil || a.status != e.want && (!again || a.status != http.StatusOK && a.status != http.StatusConflict) {
-		r.t.Errorf("%q: %v, %d %.300s", gaps[e.gap].name, err, a.status, a.body)
+		r.t.Errorf("%q: %v, %d %.300s", r.gaps[e.gap].name, err, a.status, a.body)
 	}
 }
 
@@ -265,7 +272,7 @@ func (r *gapRun) sql(statement string, args ...any) {
 // waits waits until somebody stands in the gap, and lets nobody else in.
 func (r *gapRun) waits(i int) {
 	r.t.Helper()
-	r.until(fmt.Sprintf("nobody comes to %q", gaps[i].name), func() bool {
+	r.until(fmt.Sprintf("nobody comes to %q", r.gaps[i].name), func() bool {
 		var pid uint32
 		err := r.db.QueryRow(r.t.Context(), `select pid from pg_locks where locktype = 'advisory' and not granted and classid = $1 and objid = $2`, gapLock, i).Scan(&pid)
 		r.pids[i] = pid
@@ -290,7 +297,7 @@ func (r *gapRun) die(cycle int) {
 	r.t.Helper()
 	frozen := false
 	for i, pid := range r.pids {
-		if !gaps[i].committed {
+		if !r.gaps[i].committed {
 			continue
 		}
 		if !frozen {
@@ -298,7 +305,7 @@ func (r *gapRun) die(cycle int) {
 			frozen = true
 		}
 		r.sql("select pg_advisory_unlock($1, $2)", gapLock, i)
-		r.until("no commit at "+gaps[i].name, func() bool {
+		r.until("no commit at "+r.gaps[i].name, func() bool {
 			var state string
 			err := r.db.QueryRow(r.t.Context(), `select state from pg_stat_activity where pid = $1`, pid).Scan(&state)
 			return err == nil && state == "idle"
@@ -317,7 +324,7 @@ func (r *gapRun) errand(i int) errand {
 	r.t.Helper()
 	r.counter++
 	name := fmt.Sprintf("gap-%d-%d", i, r.counter)
-	switch gaps[i].does {
+	switch r.gaps[i].does {
 	case "receive":
 		sent := admitted(name, r.hospital.herID, r.bydel.herID, r.nins[i], "Sted-"+name+".")
 		post := func() (answer, error) { return r.hospital.postMessage(sent) }
@@ -331,7 +338,7 @@ func (r *gapRun) errand(i int) errand {
 		return errand{i, get, http.StatusOK, func() {
 			first := r.bydel.fetch(r.t, id)
 			if again := r.bydel.fetch(r.t, id); !bytes.Equal(first.raw, again.raw) || first.msgID != name {
-				r.t.Errorf("%q: fetched twice, other bytes", gaps[i].name)
+				r.t.Errorf("%q: fetched twice, other bytes", r.gaps[i].name)
 			}
 			r.received(i, name, sent)
 		}}
@@ -347,7 +354,7 @@ func (r *gapRun) errand(i int) errand {
 	e.done = func() {
 		id := r.relayed(name)
 		if a, err := r.hospital.try(http.MethodPost, "/edi/Messages/"+id+"/apprec/"+r.hospital.herID, "application/json", []byte(`{"appRecStatus":"Ok"}`)); err != nil || a.status != http.StatusCreated {
-			r.t.Errorf("%q: AppRec: %v %d", gaps[i].name, err, a.status)
+			r.t.Errorf("%q: AppRec: %v %d", r.gaps[i].name, err, a.status)
 		}
 		r.concluded(i, name)
 	}
@@ -390,10 +397,10 @@ func (r *gapRun) received(i int, name, sent string) {
 					return
 				}
 				if d.status != "1" {
-					r.t.Errorf("%q: AppRec %s %s", gaps[i].name, d.status, d.reason)
+					r.t.Errorf("%q: AppRec %s %s", r.gaps[i].name, d.status, d.reason)
 				}
 				if before, there := r.appRecs[d.original]; there && !bytes.Equal(before, d.raw) {
-					r.t.Errorf("%q: another AppRec for %s", gaps[i].name, d.original)
+					r.t.Errorf("%q: another AppRec for %s", r.gaps[i].name, d.original)
 				}
 				r.appRecs[d.original] = d.raw
 				if d.original == name {
@@ -403,10 +410,10 @@ func (r *gapRun) received(i int, name, sent string) {
 			return r.appRecs[name] != nil
 		})
 		if n > 0 && count != 1 {
-			r.t.Errorf("%q: %d AppRecs for a repetition", gaps[i].name, count)
+			r.t.Errorf("%q: %d AppRecs for a repetition", r.gaps[i].name, count)
 		}
 		if n > 0 && !bytes.Equal(appRec, r.appRecs[name]) {
-			r.t.Errorf("%q: the repetition has another AppRec", gaps[i].name)
+			r.t.Errorf("%q: the repetition has another AppRec", r.gaps[i].name)
 		}
 		appRec = r.appRecs[name]
 		r.posted(sent)
@@ -416,7 +423,7 @@ func (r *gapRun) received(i int, name, sent string) {
 	found := map[string]int{}
 	r.effects(r.t, r.own[i], found)
 	if found[name] != 1 {
-		r.t.Errorf("%q: %d effects of %s", gaps[i].name, found[name], name)
+		r.t.Errorf("%q: %d effects of %s", r.gaps[i].name, found[name], name)
 	}
 }
 
@@ -425,7 +432,7 @@ func (r *gapRun) rows(i int, name, statement string) {
 	r.t.Helper()
 	var n int
 	if err := r.db.QueryRow(r.t.Context(), statement, name).Scan(&n); err != nil || n != 1 {
-		r.t.Errorf("%q: %d rows for %s (%v): %s", gaps[i].name, n, name, err, statement)
+		r.t.Errorf("%q: %d rows for %s (%v): %s", r.gaps[i].name, n, name, err, statement)
 	}
 }
 
@@ -451,7 +458,7 @@ func (r *gapRun) concluded(i int, name string) {
 	r.rows(i, r.bydel.herID+"-"+name, `select count(*) from outbox o join apprec a on a.message = o.message join statement s on s.document = a.document join message d on d.id = a.document where o.communication = $1`)
 	a := r.bydel.must(http.StatusOK, http.MethodGet, "/fhir/Communication/"+r.bydel.herID+"-"+name, nil)
 	if !strings.Contains(string(a.body), `"status":"completed"`) {
-		r.t.Errorf("%q: %s", gaps[i].name, a.body)
+		r.t.Errorf("%q: %s", r.gaps[i].name, a.body)
 	}
 }
 

@@ -22,6 +22,8 @@ type Receptions interface {
 	Reception(to HERID, kind string, at time.Time) Reception
 	// Registered gives the resource that holds a HER-id, in use or not. false: none, or more than one.
 	Registered(HERID) (fhir.Reference, bool)
+	// Numbers lists the HER-ids of organisations, services and persons that stand in the directory, in use or not.
+	Numbers() []HERID
 }
 
 func receptionOf(dir Directory, to HERID, kind string, at time.Time) Reception {

@@ -54,7 +54,7 @@ func (g *Gateway) readmit(ctx context.Context, tx Tx, dir Directory, w *arrival,
 	if !open {
 		return v, nil
 	}
-	e.Receiver, e.Party, e.Withheld = to.HERID, party.ID, nil
+	e.Receiver, e.Party, e.Withheld, e.Whole = to.HERID, party.ID, nil, w.message.Whole
 	p, records, intact, err := g.stored(ctx, tx, dir, e)
 	if err != nil {
 		return Verdict{}, err

@@ -247,7 +247,7 @@ func judged(p Permit, e Envelope, records []Record) (judge, []piece) {
 		document.High = document.Low.Add(1)
 	}
 	list := pieces(e.Content.Sections, records, func(i int) string { return e.Content.Resources[i].Section }, document)
-	j.decide(list, e.Content.AllOrNothing, e.Withheld)
+	j.decide(list, e.Content.AllOrNothing || e.Whole, e.Withheld)
 	return j, list
 }
 
@@ -375,7 +375,7 @@ func (g *Gateway) fetch(ctx context.Context, tx Tx, dir Directory, who asked, e 
 	}
 	entry.Message, entry.Type = string(e.Message.MsgID), "Communication"
 	if e.Fetched != nil {
-		*out = Release{body: e.Fetched}
+		*out = Release{body: e.Fetched, whole: e.Whole}
 		return true, tx.Record(ctx, []AuditEntry{entry})
 	}
 	o, err := g.open(ctx, tx, dir, e)
@@ -399,7 +399,7 @@ func (g *Gateway) fetch(ctx context.Context, tx Tx, dir Directory, who asked, e 
 			return false, err
 		}
 	}
-	*out = Release{body: document}
+	*out = Release{body: document, whole: e.Whole}
 	return true, tx.Record(ctx, []AuditEntry{entry})
 }
 

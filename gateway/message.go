@@ -206,7 +206,7 @@ const (
 	ContentUnknown   Reason = "content-unknown"
 	AttachmentFault  Reason = "attachment-unreadable"
 	FreeTextDropped  Reason = "free-text-dropped"
-	ParentUnnamed    Reason = "parent-unnamed" // a change or cancellation of nothing that is here
+	ParentUnnamed    Reason = "parent-unnamed" // a change or cancellation that does not say of what
 	ProcessingFailed Reason = "processing-failed"
 	ReceiverRejected Reason = "receiver-rejected"
 )
@@ -237,6 +237,7 @@ type Envelope struct {
 	Person   PersonID // of the message's patient; zero for an AppRec
 	Content  Content
 	Withheld []string // paths withheld at receipt: never released later by this message
+	Whole    bool     // its sender has said for this receiver: whole, or not at all; kept from Message.Whole when it is delivered
 	AppRec   bool
 	Read     bool
 	Fetched  []byte    // the document as it was fetched; nil before
@@ -318,6 +319,7 @@ type OutboundRecord struct {
 // Outbound is what a document is rendered from.
 type Outbound struct {
 	Order         Order
+	Thread        string // Message.Thread of the message that this one changes or supplements; "" when there is none
 	At            time.Time
 	From, To      Party
 	Patient       []byte // the sender's Patient
@@ -364,7 +366,8 @@ type Exchange interface {
 type Inbox interface {
 	// Claim keeps the raw message under (sender, MsgId) for ever. A repetition with the same
 	// digest gives the first receipt; with another digest Conflict, the original untouched. One that
-	// names receivers which the first did not is Received again, with the new receivers added.
+	// names receivers which the first did not is Received again, with the new receivers added. Whole holds from when it is
+	// said: for every receiver that is not handled yet.
 	Claim(ctx context.Context, m Message) (Receipt, error)
 	// Reused marks that a MsgId was used for two contents; true: for the first time.
 	Reused(ctx context.Context, m Message) (bool, error)
@@ -390,8 +393,11 @@ type Inbox interface {
 	Settled(ctx context.Context, party HERID, id MsgID) ([]Envelope, error)
 	// Threaded gives earlier settled messages of the party about the person with that Thread, with their content.
 	Threaded(ctx context.Context, m Message, person PersonID) ([]Envelope, error)
-	// ThreadFollowers tells what later settled messages of the party about the person with that Thread do to the message.
+	// ThreadFollowers tells what later settled messages of the party about the person with that Thread do to the message: of
+	// two that were made at one time, a cancellation is the later, and what is no change the earlier. ThreadTasks lists the
+	// Tasks of these, which wait for what they change.
 	ThreadFollowers(ctx context.Context, m Message, person PersonID) ([]Change, error)
+	ThreadTasks(ctx context.Context, m Message, person PersonID) ([]OwnedTask, error)
 	// Answers gives settled messages of the party about the person that name the message as their parent, with their content.
 	Answers(ctx context.Context, party HERID, parent MsgID, person PersonID) ([]Envelope, error)
 	// Followers tells what settled messages of the party about the person do to the message.
@@ -460,6 +466,9 @@ type Outbox interface {
 	Parked(ctx context.Context, sender HERID, original MsgID, receiver HERID) ([]Message, error)
 	// Placed tells whether a Communication was ever ordered to be sent.
 	Placed(ctx context.Context, party HERID, communication fhir.ID) (bool, error)
+	// Noticed tells whether a message of Sluse's own words was ever ordered from one party to another about the person that
+	// answers a message.
+	Noticed(ctx context.Context, from, to HERID, parent MsgID, person PersonID) (bool, error)
 	// Open counts orders of a Communication that are not ended, and those not accepted.
 	Open(ctx context.Context, party HERID, communication fhir.ID) (open, failed int, err error)
 	// Overdue locks orders whose AppRec is not here in time.

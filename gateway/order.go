@@ -169,6 +169,22 @@ func (g *Gateway) changed(ctx context.Context, tx Tx, who asked, root *fhir.Valu
 	return nil
 }
 
+// follows gives the id by which the message that an order changes or supplements named what it is about.
+func (g *Gateway) follows(ctx context.Context, tx Tx, o Order, root *fhir.Value, t Translator) (string, error) {
+	if o.Parent == "" || changes(root) == NoChange {
+		return "", nil
+	}
+	found, err := tx.Settled(ctx, o.Party, MsgID(o.Parent))
+	if err != nil || len(found) == 0 {
+		return "", err
+	}
+	m, err := t.Head(found[0].Message.Document)
+	if err != nil {
+		return "", Failed("gateway.follows", Internal, err)
+	}
+	return m.Thread, nil
+}
+
 // onlyTo tells whether a Communication went to that recipient and nobody else.
 func onlyTo(c Record, to *fhir.Value) bool {
 	res, err := ParseAuthored(c.Body)

@@ -338,6 +338,7 @@ type arrival struct {
 	records  []Record // as they will be, for the decision; parallel to drafts and Resources
 	verdicts []Verdict
 	earlier  []Envelope // what it changes or cancels, where it names no parent
+	early    bool       // it names what it changes so, and that is not here
 	first    *Record    // the Patient, when it had to be stored before what names it
 }
 
@@ -390,7 +391,10 @@ func (g *Gateway) deliver(ctx context.Context, tx Tx, m Message, t Translator) e
 	if err != nil {
 		return err
 	}
-	return g.answer(ctx, tx, w, content, person, state, t)
+	if err := g.answer(ctx, tx, w, content, person, state, t); err != nil {
+		return err
+	}
+	return g.awaited(ctx, tx, w, person)
 }
 
 // custody lets a party's records be read and written on its own behalf: the token that handed the
@@ -439,23 +443,23 @@ func (g *Gateway) identify(ctx context.Context, tx Tx, w *arrival) error {
 }
 
 // threaded finds what a message without ConversationRef changes or cancels: the earlier messages of its sender about the
-// same person and thing. One that names nothing that is here is refused: its sender must not believe that the earlier one
-// is withdrawn.
+// same person and thing. One that names nothing is refused: what it changes could never be found. One that names what is not
+// here yet waits for it (replace).
 func (g *Gateway) threaded(ctx context.Context, tx Tx, w *arrival) error {
 	m := w.message
 	if !m.Threaded || m.Parent != "" || m.Change != Supersede && m.Change != Cancel || w.reason != NoReason {
 		return nil
 	}
-	var err error
-	if m.Thread != "" && w.facts.Person > 0 {
-		if w.earlier, err = tx.Threaded(ctx, m, w.facts.Person); err != nil {
-			return err
-		}
-	}
-	if len(w.earlier) == 0 {
+	if m.Thread == "" {
 		w.reason = ParentUnnamed
+		return nil
 	}
-	return nil
+	var err error
+	if w.facts.Person > 0 {
+		w.earlier, err = tx.Threaded(ctx, m, w.facts.Person)
+	}
+	w.early = len(w.earlier) == 0
+	return err
 }
 
 // mapped makes checked and labelled drafts. What cannot be mapped is kept as it came, and nothing

@@ -206,9 +206,13 @@ func (g *Gateway) relay(ctx context.Context, tx Tx, o Order, t Translator, withi
 	if s.reason != "" {
 		return g.hold(ctx, tx, s, owner)
 	}
-	if s.missing != 0 && (len(s.out.Records) == 0 && !s.text || !o.Notice && undivided(t, res.Root())) {
+	s.whole = !o.Notice && undivided(t, res.Root())
+	if s.missing != 0 && (len(s.out.Records) == 0 && !s.text || s.whole) {
 		s.reason = withheldText("Ikke sendt", s.missing, t)
 		return g.hold(ctx, tx, s, owner)
+	}
+	if s.out.Thread, err = g.follows(ctx, tx, o, res.Root(), t); err != nil {
+		return err
 	}
 	return g.lay(ctx, tx, s, owner, to, t, within)
 }
@@ -241,6 +245,7 @@ type sending struct {
 	entities      []AuditEntity
 	missing       Labels
 	text          bool
+	whole         bool   // whole, or not at all
 	reason        string // why nothing leaves
 }
 
@@ -379,7 +384,7 @@ func (g *Gateway) lay(ctx context.Context, tx Tx, s sending, owner asked, to Par
 		return err
 	}
 	m.ID, m.Party, m.Document, m.Digest, m.At = MessageID(id), o.Party, document, digestOf(document), now
-	m.State, m.Actor = Acknowledged, o.Actor
+	m.State, m.Actor, m.Whole = Acknowledged, o.Actor, s.whole
 	s.content.Relayed, s.content.Notice, s.content.Report = true, o.Notice, report
 	if err := tx.Lay(ctx, m, o.Person, s.content); err != nil {
 		return err

@@ -9,9 +9,13 @@ import (
 // Release is the only type that turns rows into bytes that leave: a body that a Permit allowed,
 // with everything removed that it did not. Only a Gateway makes one; its zero value is empty.
 type Release struct {
-	head []byte // of a Bundle: what stands before its entries
-	body []byte
+	head  []byte // of a Bundle: what stands before its entries
+	body  []byte
+	whole bool
 }
+
+// Whole tells of a message's document that its sender has said: whole, or not at all. Whoever passes it on says so too.
+func (r Release) Whole() bool { return r.whole }
 
 // WriteTo writes the body.
 func (r Release) WriteTo(w io.Writer) (written int64, err error) {

@@ -29,6 +29,7 @@ type Parcel struct {
 	Conversation string
 	Parent       string
 	Answers      string // for an AppRec, what the transport calls the message that it answers; "" when that came otherwise
+	Whole        bool   // the sender has said: whole, or not at all. It is decided here, and told where the transport has a place for it
 	Document     Release
 
 	entry    Envelope
@@ -44,6 +45,7 @@ type Arrival struct {
 	Document  []byte
 	Sender    HERID     // for whom the transport vouches; "": it has nothing but the document
 	Reference string    // what the transport calls it
+	Whole     bool      // it says that the message goes whole or not at all
 	Returned  MessageID // a Parcel of ours that the other side could not take in; Document is nil
 	Receiver  HERID     // of what was returned
 }
@@ -134,7 +136,7 @@ func (g *Gateway) parcel(ctx context.Context, r Route, t Translator) (p Parcel, 
 		m := e.Message
 		p, found = Parcel{
 			Message: m.ID, Sender: m.Sender.HERID, Receiver: e.Receiver, MsgID: m.MsgID, Kind: m.Kind,
-			Conversation: m.Conversation, Parent: m.Parent, Answers: e.Answers, entry: e.Envelope, tries: e.Tries,
+			Conversation: m.Conversation, Parent: m.Parent, Answers: e.Answers, Whole: e.Whole, entry: e.Envelope, tries: e.Tries,
 		}, true
 		return g.pack(ctx, tx, r, e, t, &p)
 	})
@@ -279,7 +281,7 @@ func (g *Gateway) Arrive(ctx context.Context, r Route, in Arrival, t Translator)
 		}
 		return forbidden(op, "message.sender-not-own")
 	}
-	s := Submission{Document: in.Document, origin: origin{r.Name, in.Reference}}
+	s := Submission{Document: in.Document, Whole: in.Whole, origin: origin{r.Name, in.Reference}}
 	for _, to := range m.Receivers {
 		if _, ours := dir.Party(to.HERID); ours && !slices.Contains(r.HERIDs, to.HERID) {
 			s.Only = append(s.Only, to.HERID)

@@ -24,7 +24,7 @@ type unanswered struct {
 
 // tellUnanswered answers a question in the place of an answer that was refused for lack of samtykke, when the one it
 // was for has asked it, of the sender and about the same person. Who has not asked is told nothing; a deny or an
-// objection holds this back as well.
+// objection holds this back as well. One question is answered so once, however many answers to it are refused.
 func (g *Gateway) tellUnanswered(ctx context.Context, tx Tx, dir Directory, u unanswered) error {
 	from, ok := dir.Party(u.from.HERID)
 	to, reachable := dir.Party(u.to.HERID)
@@ -33,6 +33,13 @@ func (g *Gateway) tellUnanswered(ctx context.Context, tx Tx, dir Directory, u un
 	}
 	found, err := tx.Settled(ctx, to.ID, MsgID(u.parent))
 	if err != nil {
+		return err
+	}
+	if err := tx.Serialize(ctx, turnOfQuestion(MsgID(u.parent))); err != nil {
+		return err
+	}
+	told, err := tx.Noticed(ctx, from.ID, to.ID, MsgID(u.parent), u.person)
+	if err != nil || told {
 		return err
 	}
 	toUs := func(a Addressee) bool { p, known := dir.Party(a.HERID); return known && p.ID == from.ID }

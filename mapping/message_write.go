@@ -26,9 +26,13 @@ func writeOwn(t *table, m *message, o Outgoing) ([]byte, []Finding, error) {
 			return nil, nil, fault(NotFHIR, "Message", "not a Communication")
 		}
 		base.merge(c)
+		o.Head.name(c)
 		if topic := c.get("topic"); topic != nil {
 			base.set("topic", topic)
 		}
+	}
+	if o.Head.Thread != "" {
+		base.get("identifier").kids = append(base.get("identifier").kids, obj("value", o.Head.Thread))
 	}
 	root.kids = x.classOut(m.rootClass, base)
 	if err := x.complete(); err != nil {
@@ -39,6 +43,15 @@ func writeOwn(t *table, m *message, o Outgoing) ([]byte, []Finding, error) {
 	w := newWriter()
 	root.write(w)
 	return w.bytes(), x.findings, nil
+}
+
+// name takes the id of what the message is about from the Communication, where the head names none.
+func (h *Head) name(c *node) {
+	for _, v := range c.get("identifier").items() {
+		if h.Thread == "" && v.get("system").string() != msgIDSystem {
+			h.Thread = v.get("value").string()
+		}
+	}
 }
 
 // node is the head as the Communication that reading it would give.

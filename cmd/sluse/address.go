@@ -21,6 +21,7 @@ import (
 // of each, in YAML or JSON. What Adresseregisteret does not tell has names of its own: Sector and Lovgrunnlag (which
 // parties are Sluse's, and what kind each is), MessageTypes, and Routing.
 type addressFile struct {
+	path    string
 	parties []*communicationParty
 	// routing tells which services receive a message type, by municipality (kodeverk 3402) and type (kodeverk 8279):
 	// codes "8663:KP02". "*" is every municipality that says nothing else of the type.
@@ -53,6 +54,16 @@ type communicationParty struct {
 	typed        bool
 	addresses    []electronicAddress
 	thumbprint   string // of the certificate that what is sent is encrypted for
+	was          former
+}
+
+// former is what the file says that a HER-id was until now (Was): by it, and not else, it becomes another party's, or its party
+// another kind of party.
+type former struct {
+	party  gateway.HERID
+	orgnr  gateway.OrgNumber
+	sector gateway.Sector
+	law    gateway.Lovgrunnlag
 }
 
 // serviceCode is what a service is: OID of the list, or its number, and code.
@@ -91,7 +102,7 @@ func readAddresses(path string) (*addressFile, error) {
 		return nil, fmt.Errorf("%s: holds nothing", path)
 	}
 	r := &addressReader{file: path}
-	f := &addressFile{routing: map[string]map[string][]string{}}
+	f := &addressFile{path: path, routing: map[string]map[string][]string{}}
 	top := r.members(root.Content[0], "", "CommunicationParties", "Routing")
 	for i, n := range r.list(top["CommunicationParties"], "CommunicationParties") {
 		f.parties = append(f.parties, r.party(n, fmt.Sprintf("CommunicationParties[%d]", i)))
@@ -166,7 +177,7 @@ func (r *addressReader) texts(n *yaml.Node, path string) (out []string) {
 
 var partyElements = []string{
 	"HerId", "ParentHerId", "Type", "Name", "OrganizationNumber", "Active", "Valid", "Municipality", "Code",
-	"ElectronicAddresses", "CertificateThumbprint", "MessageTypes", "Sector", "Lovgrunnlag",
+	"ElectronicAddresses", "CertificateThumbprint", "MessageTypes", "Sector", "Lovgrunnlag", "Was",
 }
 
 var (
@@ -188,6 +199,11 @@ func (r *addressReader) party(n *yaml.Node, path string) *communicationParty {
 	}
 	if active := m["Active"]; active != nil && active.Decode(&p.active) != nil {
 		r.fault(active, path+".Active", "must be true or false")
+	}
+	was := r.members(m["Was"], path+".Was", "Party", "OrganizationNumber", "Sector", "Lovgrunnlag")
+	p.was = former{
+		gateway.HERID(r.text(was["Party"], path+".Was.Party")), gateway.OrgNumber(r.text(was["OrganizationNumber"], path+".Was.OrganizationNumber")),
+		gateway.Sector(r.text(was["Sector"], path+".Was.Sector")), gateway.Lovgrunnlag(r.text(was["Lovgrunnlag"], path+".Was.Lovgrunnlag")),
 	}
 	valid := r.members(m["Valid"], path+".Valid", "From", "To")
 	p.from, p.to = r.date(valid["From"], path+".Valid.From"), r.date(valid["To"], path+".Valid.To")

@@ -31,8 +31,9 @@ type object = map[string]any
 
 // install brings the directory to what the file says: each party as Organization, HealthcareService or PractitionerRole
 // with its Endpoints. A party that stands there already under its HER-id is changed where it is, and keeps what the
-// file says nothing of; one that is as the file says is not written. What the file does not name stays as it is:
-// Adresseregisteret takes nothing away, it sets Active to false.
+// file says nothing of; one that is as the file says is not written. Nothing is written when a HER-id would become another
+// party's and the file does not say that it is meant (moves). What the file has made and names no more is closed (end); what
+// drift has made stays.
 func (f *addressFile) install(ctx context.Context, g *gateway.Gateway, base string, log *slog.Logger) error {
 	if len(f.parties) == 0 {
 		return nil
@@ -52,11 +53,23 @@ func (f *addressFile) install(ctx context.Context, g *gateway.Gateway, base stri
 			names[p.her] = r
 		}
 	}
-	d := directoryWriter{gateway: g, names: names, file: f, edi: strings.TrimSuffix(base, "/fhir") + "/edi"}
+	d := directoryWriter{
+		gateway: g, names: names, file: f, edi: strings.TrimSuffix(base, "/fhir") + "/edi", before: map[fhir.Reference]object{},
+	}
+	if err := d.moves(ctx); err != nil {
+		return err
+	}
 	for _, p := range f.ordered() {
 		if err := d.party(ctx, p); err != nil {
 			return fmt.Errorf("%s: %w", p.path, err)
 		}
+	}
+	gone, err := d.end(ctx, known)
+	if err != nil {
+		return err
+	}
+	if len(gone) > 0 {
+		log.WarnContext(ctx, "the address file does not name these any more: they are closed", slog.Any("herIds", gone))
 	}
 	log.InfoContext(ctx, "directory is as the address file says", slog.Int("parties", len(f.parties)), slog.Int("written", d.written))
 	return nil
@@ -95,7 +108,8 @@ type directoryWriter struct {
 	gateway *gateway.Gateway
 	names   map[gateway.HERID]fhir.Reference
 	file    *addressFile
-	edi     string // where the message API is
+	edi     string                    // where the message API is
+	before  map[fhir.Reference]object // what the directory had, as far as it was looked at
 	written int
 }
 
@@ -217,7 +231,11 @@ func (d *directoryWriter) put(ctx context.Context, r fhir.Reference, o object) e
 	if err != nil {
 		return err
 	}
-	after := merged(before, o)
+	return d.become(ctx, r, before, merged(before, o))
+}
+
+// become writes a resource that is not as it was.
+func (d *directoryWriter) become(ctx context.Context, r fhir.Reference, before, after object) error {
 	if reflect.DeepEqual(plainJSON(before), plainJSON(after)) {
 		return nil
 	}
@@ -242,6 +260,17 @@ func (d *directoryWriter) put(ctx context.Context, r fhir.Reference, o object) e
 
 // read gives what the directory has; nil when there is nothing.
 func (d *directoryWriter) read(ctx context.Context, r fhir.Reference) (object, error) {
+	if o, seen := d.before[r]; seen {
+		return o, nil
+	}
+	o, err := d.look(ctx, r)
+	if err == nil {
+		d.before[r] = o
+	}
+	return o, err
+}
+
+func (d *directoryWriter) look(ctx context.Context, r fhir.Reference) (object, error) {
 	out, err := d.gateway.Do(ctx, operator, gateway.Interaction{Code: gateway.Read, Target: r})
 	if err != nil {
 		if code := gateway.CodeOf(err); code == gateway.NotFound || code == gateway.Gone {
@@ -259,8 +288,8 @@ func (d *directoryWriter) read(ctx context.Context, r fhir.Reference) (object, e
 	return o, decoder.Decode(&o)
 }
 
-// merged is what is there with what the file says in its place. Identifiers of other systems stay; an Endpoint, and
-// which Endpoints a party has, is the file's alone.
+// merged is what is there with what the file says in its place. Identifiers of other systems stay, and so does whom a
+// PractitionerRole means: the file has a name alone. An Endpoint, and which Endpoints a party has, is the file's alone.
 func merged(before, says object) object {
 	after := maps.Clone(says)
 	for name, value := range before {
@@ -268,6 +297,11 @@ func merged(before, says object) object {
 		if _, said := says[name]; !said && !owned {
 			after[name] = value
 		}
+	}
+	if was, named := before["practitioner"].(object); named && says["practitioner"] != nil {
+		who := maps.Clone(was)
+		maps.Copy(who, says["practitioner"].(object))
+		after["practitioner"] = who
 	}
 	own, _ := says["identifier"].([]any)
 	if own == nil {

@@ -10,12 +10,16 @@ import (
 
 // copied is a message to the bydel with a copy to others.
 func copied(t testing.TB, to ...string) string {
-	more := ""
+	return strings.Replace(document(t, "medisinske-opplysninger"), "</Receiver>", copies(to...), 1)
+}
+
+func copies(to ...string) string {
+	more := "</Receiver>"
 	for _, her := range to {
 		more += `<OtherReceiver><RoleReceiver V="COP"/><Organisation><OrganisationName>Kopi</OrganisationName>
 		  <Ident><Id>` + her + `</Id><TypeId V="HER"/></Ident></Organisation></OtherReceiver>`
 	}
-	return strings.Replace(document(t, "medisinske-opplysninger"), "</Receiver>", "</Receiver>"+more, 1)
+	return more
 }
 
 // subset posts a document to some of its receivers.

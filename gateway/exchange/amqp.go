@@ -55,6 +55,8 @@ const (
 	propertyReceived    = "receiverTimeStamp"
 	propertyCondition   = "errorCondition"
 	propertyDescription = "errorDescription"
+
+	propertyPartial = "X-Sluse-Delvis" // Sluse's own, and not signed: "nei" for what goes whole or not at all
 )
 
 // NewQueue checks the wiring and tells all that is wrong at once. It connects when it is first used.
@@ -195,6 +197,9 @@ func (q *Queue) parcel(p gateway.Parcel, sealed []byte) *amqp.Message {
 			m.ApplicationProperties[name] = value
 		}
 	}
+	if p.Whole {
+		m.ApplicationProperties[propertyPartial] = undivided
+	}
 	if q.Agreement != nil {
 		if id := q.Agreement(p.Sender, p.Receiver); id != "" {
 			m.ApplicationProperties[propertyAgreement] = id
@@ -279,7 +284,7 @@ func (q *Queue) arrived(ctx context.Context, mine gateway.HERID, queue string, m
 	if len(document) > maxDocument {
 		return sealFault{condition: conditionBroken}
 	}
-	return take(ctx, gateway.Arrival{Document: document, Sender: from, Reference: idOf(m)})
+	return take(ctx, gateway.Arrival{Document: document, Sender: from, Reference: idOf(m), Whole: saidWhole(text(m, propertyPartial))})
 }
 
 // The conditions that concern the content.

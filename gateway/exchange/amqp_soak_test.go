@@ -257,6 +257,24 @@ func TestBrokerProperties(t *testing.T) {
 	}
 }
 
+// TestBrokerWhole: what a sender has said of delivery in part goes with the message, and is decided where the receiver is.
+func TestBrokerWhole(t *testing.T) {
+	for partial, want := range map[string]int{"": 2, "nei": 1} { // the one that was ordered among them
+		t.Run("Sluse-Delvis "+partial, func(t *testing.T) {
+			b := newBrokered(t)
+			b.create(person(bydel), "Consent", consentBody("active", b.patient(bydel), "bydel", "fastlege", gateway.AllLabels.Codes()...))
+			b.partly(bydel, swapped(t), partial)
+			for range 3 {
+				must(t, b.carrier.Once(context.Background()))
+				must(t, b.others.Once(context.Background()))
+			}
+			if list, _ := b.there.documents(gp); len(list) != want {
+				t.Errorf("%d documents reach the GP, want %d", len(list), want)
+			}
+		})
+	}
+}
+
 // TestBrokerErrors: what cannot be opened is told to its sender's queue of errors and is not read again; what is
 // told of a message of ours ends its order with the reason.
 func TestBrokerErrors(t *testing.T) {

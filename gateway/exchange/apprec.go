@@ -43,7 +43,7 @@ var reasons = map[gateway.Reason]told{
 	gateway.ContentUnknown:   {code: "T02", text: "Ikke levert: innholdet er ukjent og er holdt tilbake.", part: true},
 	gateway.AttachmentFault:  {code: "T99", text: "Et vedlegg kan ikke leses.", part: true},
 	gateway.FreeTextDropped:  {code: "X99", text: "Ikke levert: fritekst og vedlegg tas ut av logistikkmeldinger.", part: true},
-	gateway.ParentUnnamed:    {code: "T02", text: "Ikke levert: det som endres eller kanselleres, er ikke her (ServReq/Id)."},
+	gateway.ParentUnnamed:    {code: "T02", text: "Ikke levert: det står ikke hva som endres eller kanselleres (ServReq/Id)."},
 	gateway.ProcessingFailed: {code: "X99", text: "Ikke levert: meldingen kunne ikke behandles."},
 	gateway.ReceiverRejected: {code: "X99", text: "Ikke levert: avvist av mottakeren."},
 }

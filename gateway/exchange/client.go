@@ -74,9 +74,10 @@ func (c *Client) Send(ctx context.Context, p gateway.Parcel) (reference string, 
 		return "", gateway.Failed(op, gateway.Internal, err)
 	}
 	text := base64.StdEncoding.EncodeToString(document.Bytes())
-	err = c.call(ctx, p.Sender, http.MethodPost, "/Messages", postMessageRequest{
+	in := postMessageRequest{
 		BusinessDocument: &text, ContentType: "application/xml", ContentTransferEncoding: "base64", ReceiverHerIDsSubset: []int64{receiver},
-	}, &reference)
+	}
+	_, err = c.ask(ctx, p.Sender, http.MethodPost, "/Messages", p.Whole, in, &reference)
 	return reference, err
 }
 
@@ -140,14 +141,16 @@ func (c *Client) fetch(ctx context.Context, mine gateway.HERID, m message, take 
 		return gateway.Failed(op, gateway.Internal, errAnswer)
 	}
 	var document businessDocument
-	err := c.call(ctx, mine, http.MethodGet, "/Messages/"+id+"/business-document", nil, &document)
+	partial, err := c.ask(ctx, mine, http.MethodGet, "/Messages/"+id+"/business-document", false, nil, &document)
 	if gateway.CodeOf(err) == gateway.NotFound && err != nil {
 		return nil // it may not be had any more
 	}
 	if err != nil {
 		return err
 	}
-	err = take(ctx, gateway.Arrival{Document: document.bytes, Sender: gateway.HERID(m.SenderHerID), Reference: id})
+	err = take(ctx, gateway.Arrival{
+		Document: document.bytes, Sender: gateway.HERID(m.SenderHerID), Reference: id, Whole: saidWhole(partial),
+	})
 	switch {
 	case refused(err):
 		if m.IsAppRec == nil || !*m.IsAppRec { // an AppRec is never answered by one (HIS 80415)
@@ -195,20 +198,27 @@ func (d *businessDocument) UnmarshalJSON(b []byte) error {
 
 var errAnswer = errors.New("the message service answers in another shape")
 
-// call asks the service on behalf of one of its HER-ids. Errors hold status and code, never content.
+// call asks the service on behalf of one of its HER-ids.
 func (c *Client) call(ctx context.Context, as gateway.HERID, method, path string, in, out any) error {
+	_, err := c.ask(ctx, as, method, path, false, in, out)
+	return err
+}
+
+// ask does so, and tells that a message goes whole or not at all; it gives what the service says of that. A service that is
+// no Sluse reads over it, and says nothing. Errors hold status and code, never content.
+func (c *Client) ask(ctx context.Context, as gateway.HERID, method, path string, whole bool, in, out any) (partial string, err error) {
 	const op = "exchange.client"
 	var body io.Reader
 	if in != nil {
 		b, err := json.Marshal(in)
 		if err != nil {
-			return gateway.Failed(op, gateway.Internal, err)
+			return "", gateway.Failed(op, gateway.Internal, err)
 		}
 		body = bytes.NewReader(b)
 	}
 	r, err := http.NewRequestWithContext(ctx, method, c.Base+path, body)
 	if err != nil {
-		return gateway.Failed(op, gateway.Internal, err)
+		return "", gateway.Failed(op, gateway.Internal, err)
 	}
 	r.Header.Set("Accept", "application/json")
 	r.Header.Set("Api-Version", "2")
@@ -216,31 +226,35 @@ func (c *Client) call(ctx context.Context, as gateway.HERID, method, path string
 	if in != nil {
 		r.Header.Set("Content-Type", "application/json")
 	}
+	if whole {
+		r.Header.Set(partialHeader, undivided)
+	}
 	if err := c.Authorize(r, as); err != nil {
-		return gateway.Failed(op, gateway.Unavailable, err)
+		return "", gateway.Failed(op, gateway.Unavailable, err)
 	}
 	res, err := c.HTTP.Do(r)
 	if err != nil {
-		return gateway.Failed(op, gateway.Unavailable, err)
+		return "", gateway.Failed(op, gateway.Unavailable, err)
 	}
 	defer res.Body.Close() //nolint:errcheck // read as far as it is needed
 	raw, err := io.ReadAll(io.LimitReader(res.Body, maxBody+1))
 	if err != nil {
-		return gateway.Failed(op, gateway.Unavailable, err)
+		return "", gateway.Failed(op, gateway.Unavailable, err)
 	}
 	if res.StatusCode < 200 || res.StatusCode > 299 {
-		return declined(res.StatusCode, raw)
+		return "", declined(res.StatusCode, raw)
 	}
 	if len(raw) > maxBody {
-		return gateway.Failed(op, gateway.Internal, errAnswer)
+		return "", gateway.Failed(op, gateway.Internal, errAnswer)
 	}
+	partial = strings.Join(res.Header.Values(partialHeader), ",")
 	if out == nil {
-		return nil
+		return partial, nil
 	}
 	if err := json.Unmarshal(raw, out); err != nil {
-		return gateway.Failed(op, gateway.Internal, errAnswer)
+		return "", gateway.Failed(op, gateway.Internal, errAnswer)
 	}
-	return nil
+	return partial, nil
 }
 
 // answered gives the statuses that are a no to the document itself. A token, an address or a right that

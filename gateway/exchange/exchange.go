@@ -3,7 +3,10 @@
 // and, as the Gateway's Translator, business documents into values by package mapping.
 //
 // One header is Sluse's own: with "Sluse-Delvis: nei" a posted message is delivered whole or not at all, and the AppRec
-// names the categories that samtykke lacks for.
+// names the categories that samtykke lacks for. PLO has no place for it: it is decided here, before anything leaves, and told
+// to another Sluse by the same header of the message API (both when a message is posted and when it is fetched), by the
+// ending .udelt.xml of a file in a spool, and by the property X-Sluse-Delvis of a queue. A message service that is no Sluse
+// does not pass it on, and what is behind such a service does not know of it.
 //
 // Parties that do not come to the message API themselves are reached by a Transport: the message API of
 // others (Client), a directory (Spool) or queues (Queue). A Carrier keeps one going.

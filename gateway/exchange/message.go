@@ -71,11 +71,17 @@ func whole(h http.Header) (bool, error) {
 	switch values := h.Values(partialHeader); {
 	case len(values) == 0 || len(values) == 1 && strings.EqualFold(values[0], "ja"):
 		return false, nil
-	case len(values) == 1 && strings.EqualFold(values[0], "nei"):
+	case len(values) == 1 && strings.EqualFold(values[0], undivided):
 		return true, nil
 	}
 	return false, malformed("exchange.post", partialHeader)
 }
+
+// undivided is what is said of a message that goes whole or not at all.
+const undivided = "nei"
+
+// saidWhole reads what another gateway or a broker says of a message: whatever it is but ja, it is read as the narrower.
+func saidWhole(partial string) bool { return partial != "" && !strings.EqualFold(partial, "ja") }
 
 // postAppRecRequest is PostAppRecRequest of the MSH API v2.
 type postAppRecRequest struct {

@@ -2,6 +2,7 @@ package exchange_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,16 +17,51 @@ func numbered(t testing.TB, code, msg, at, id string) string {
 	return strings.Replace(s, `<ServType V="N" DN="Ny"/>`, `<ServType V="`+code+`"/>`, 1)
 }
 
-// TestRefusedCancelIsNoPrecedent: a cancellation of what is not here is refused, however often it is said.
-func TestRefusedCancelIsNoPrecedent(t *testing.T) {
-	w := newWorld(t)
-	w.send(gp, document(t, "henvisning-1.1"))
-	w.send(gp, numbered(t, "C", "c-1", "2026-03-20T12:40:00+01:00", "H-2026-18"))
-	w.send(gp, numbered(t, "C", "c-2", "2026-03-20T12:45:00+01:00", "H-2026-18"))
-	for _, id := range []string{"c-1", "c-2"} {
-		if status, _, text := w.receipt(gp, id); status != 2 {
-			t.Errorf("%s cancels nothing: AppRec %d %q", id, status, text)
-		}
+// TestCancelBeforeItsReferral: a cancellation or change that comes before its referral is joined with it when that comes: it
+// has the same AppRec as after it, and the referral never stands. Until then its sender has a Task. What it does not name stands.
+func TestCancelBeforeItsReferral(t *testing.T) {
+	const made, later = "2026-03-20T12:30:00+01:00", "2026-03-20T12:40:00+01:00"
+	n := numbered(t, "N", "n-1", made, "H-2026-17")
+	for name, c := range map[string]struct{ first, status string }{
+		"cancelled":                   {numbered(t, "C", "the-first", later, "H-2026-17"), "entered-in-error"},
+		"changed":                     {numbered(t, "M", "the-first", later, "H-2026-17"), "entered-in-error"},
+		"cancelled at the same time":  {numbered(t, "C", "the-first", made, "H-2026-17"), "entered-in-error"},
+		"changed at the same time":    {numbered(t, "M", "the-first", made, "H-2026-17"), "entered-in-error"},
+		"the number is another's":     {numbered(t, "C", "the-first", later, "H-2026-18"), "active"},
+		"cancelled before it is made": {numbered(t, "C", "the-first", "2026-03-20T12:20:00+01:00", "H-2026-17"), "active"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.create(person(bydel), "Consent", consentBody("active", w.patient(bydel), "fastlege", "ous", gateway.AllLabels.Codes()...))
+			w.send(gp, c.first)
+			if status, _, text := w.receipt(gp, "the-first"); status != 1 {
+				t.Errorf("AppRec %d %q before the referral", status, text)
+			}
+			w.duty(gp, "message-awaits-first", "requested")
+			before := w.requests()
+			for range 2 {
+				w.send(gp, n)
+			}
+			if status, _, text := w.receipt(gp, "n-1"); status != 1 {
+				t.Errorf("AppRec %d %q for the referral", status, text)
+			}
+			found := 0
+			for _, r := range w.requests() {
+				if slices.Contains(before, r) {
+					continue
+				}
+				found++
+				now, err := w.read(person(gp), r)
+				must(t, err)
+				if got := now.Root().Get("status").Text(); got != c.status {
+					t.Errorf("the referral is %s, want %s", got, c.status)
+				}
+			}
+			if found != 1 {
+				t.Errorf("%d referrals", found)
+			}
+			w.duty(gp, "message-awaits-first", map[bool]string{true: "requested", false: "completed"}[c.status == "active"])
+		})
 	}
 }
 
@@ -34,7 +70,8 @@ func TestOvertakenChangeIsCancelled(t *testing.T) {
 	n := numbered(t, "N", "n-1", "2026-03-20T12:30:00+01:00", "H-2026-17")
 	m := numbered(t, "M", "m-1", "2026-03-20T12:40:00+01:00", "H-2026-17")
 	c := numbered(t, "C", "c-1", "2026-03-20T12:50:00+01:00", "H-2026-17")
-	for name, list := range map[string][]string{"nmc": {n, m, c}, "ncm": {n, c, m}, "mnc": {m, n, c}} {
+	for name, list := range map[string][]string{"nmc": {n, m, c}, "ncm": {n, c, m}, "mnc": {m, n, c}, "mcn": {m, c, n},
+		"cnm": {c, n, m}, "cmn": {c, m, n}} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			for _, d := range list {

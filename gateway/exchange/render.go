@@ -55,7 +55,7 @@ func (t Translator) Render(o gateway.Outbound) (document, report []byte, err err
 		MsgID: string(o.Order.MsgID), Kind: kindOf(root), Generated: o.At.UTC().Truncate(time.Second), Status: statusOf(root),
 		Version: extensionOf(root, gateway.ExtensionVersion).Get("valueCode").Text(),
 		Sender:  partyAddress(o.From, o.Order.Sender), Receiver: partyAddress(o.To, o.Order.Receiver),
-		Patient: patientHead(kindOf(root), patient.Root()), RefToParent: o.Order.Parent, RefToConversation: o.Order.Conversation,
+		Patient: patientHead(kindOf(root), patient.Root()), RefToParent: o.Order.Parent, RefToConversation: o.Order.Conversation, Thread: threadOf(root, o),
 	}}
 	placed, err := content(&out, root, o.Records)
 	if err != nil {
@@ -143,6 +143,23 @@ func statusOf(root *fhir.Value) mapping.Status {
 		}
 	}
 	return mapping.StatusNew
+}
+
+// threadOf is the id of what the message is about, for those that have no other way to name what they change: that of the
+// earlier message, else what the sender calls it, else the MsgId of the first one.
+func threadOf(root *fhir.Value, o gateway.Outbound) string {
+	if o.Thread != "" {
+		return o.Thread
+	}
+	for _, id := range root.Get("identifier").Items() {
+		if v := id.Get("value").Text(); v != "" && len(v) <= 200 && !fhir.ContainsNIN(v) {
+			return v
+		}
+	}
+	if s := statusOf(root); o.Order.Parent != "" && s != mapping.StatusNew && s != mapping.StatusHistory {
+		return o.Order.Parent
+	}
+	return string(o.Order.MsgID)
 }
 
 func unplaced(op, place string) error {

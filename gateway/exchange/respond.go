@@ -108,6 +108,9 @@ func nothing(c *call) { c.w.WriteHeader(http.StatusNoContent) }
 func release(c *call, r gateway.Release) {
 	const before, after = `{"businessDocument":"`, `","contentType":"application/xml","contentTransferEncoding":"base64"}`
 	header(c, len(before)+base64.StdEncoding.EncodedLen(r.Len())+len(after))
+	if r.Whole() {
+		c.w.Header().Set(partialHeader, undivided)
+	}
 	c.w.WriteHeader(http.StatusOK)
 	_, _ = io.WriteString(c.w, before)
 	e := base64.NewEncoder(base64.StdEncoding, c.w)

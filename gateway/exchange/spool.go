@@ -16,12 +16,26 @@ import (
 
 // The directories of a spool. A file has its name in one of them only when it is whole.
 const (
-	spoolIn     = "in"     // laid here by the other side, by a rename; names ending in .xml are read
+	spoolIn     = "in"     // laid here by the other side, by a rename; names ending in .xml are read, .udelt.xml as whole or not at all
 	spoolOut    = "out"    // laid here by us, for the other side to take away
 	spoolDone   = "done"   // what was taken in
 	spoolFailed = "failed" // what was not, each with a .txt that tells why
 	spoolTmp    = "tmp"    // half-written
 )
+
+// The name of a file tells by its ending that the message goes whole or not at all: there is no other place for it that
+// comes with the file.
+const (
+	spoolEnding      = ".xml"
+	spoolWholeEnding = ".udelt.xml"
+)
+
+func spoolName(name string, whole bool) string {
+	if whole {
+		return name + spoolWholeEnding
+	}
+	return name + spoolEnding
+}
 
 // Spool is a Transport by a directory, for test benches and simple systems that share a disk with Sluse.
 // Files are named by ids and digests, so that no name tells of anybody; they hold health information and
@@ -52,7 +66,7 @@ func (s *Spool) Close() error { return s.root.Close() }
 
 // Send lays the document in out/, named by the message and its receiver: a second time it is the same file.
 func (s *Spool) Send(_ context.Context, p gateway.Parcel) (reference string, err error) {
-	name := string(p.Message) + "-" + string(p.Receiver) + ".xml"
+	name := spoolName(parcelName(p), p.Whole)
 	err = s.write(spoolOut, name, func(w io.Writer) error {
 		_, err := p.Document.WriteTo(w)
 		return err
@@ -99,7 +113,7 @@ func (s *Spool) Receive(ctx context.Context, take func(context.Context, gateway.
 	}
 	var failed []error
 	for _, e := range entries {
-		if !strings.HasSuffix(e.Name(), ".xml") || !e.Type().IsRegular() {
+		if !strings.HasSuffix(e.Name(), spoolEnding) || !e.Type().IsRegular() {
 			continue
 		}
 		if err := s.takeFile(ctx, spoolIn+"/"+e.Name(), take); err != nil {
@@ -127,11 +141,12 @@ func (s *Spool) takeFile(ctx context.Context, path string, take func(context.Con
 		return errSpool
 	}
 	digest := sha256.Sum256(document)
+	whole := strings.HasSuffix(path, spoolWholeEnding)
 	name := hex.EncodeToString(digest[:16])
 	if len(document) > maxDocument {
 		err = gateway.Fault("exchange.spool.receive", gateway.TooLarge)
 	} else {
-		err = take(ctx, gateway.Arrival{Document: document})
+		err = take(ctx, gateway.Arrival{Document: document, Whole: whole})
 	}
 	switch {
 	case refused(err):
@@ -139,9 +154,9 @@ func (s *Spool) takeFile(ctx context.Context, path string, take func(context.Con
 		if err := s.write(spoolFailed, name+".txt", func(w io.Writer) error { _, err := io.WriteString(w, reason); return err }); err != nil {
 			return errSpool
 		}
-		err = s.move(path, spoolFailed+"/"+name+".xml")
+		err = s.move(path, spoolFailed+"/"+spoolName(name, whole))
 	case err == nil:
-		err = s.move(path, spoolDone+"/"+name+".xml")
+		err = s.move(path, spoolDone+"/"+spoolName(name, whole))
 	default:
 		return err
 	}

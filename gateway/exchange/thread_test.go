@@ -9,8 +9,8 @@ import (
 )
 
 // TestReferralIsCancelledByItsID: henvisning v1.x has no ConversationRef: a change or cancellation acts on the sender's earlier
-// messages about the same person with the same ServReq/Id. One that names nothing that is here is refused with the reason, and
-// the referral stands.
+// messages about the same person with the same ServReq/Id. One that names nothing is refused with the reason, one that names
+// what is not here waits for it, and its sender has a Task; the referral stands.
 func TestReferralIsCancelledByItsID(t *testing.T) {
 	const n, id = `<ServType V="N" DN="Ny"/>`, "<Id>H-2026-17</Id>"
 	again := func(code string, replace ...string) string {
@@ -20,15 +20,16 @@ func TestReferralIsCancelledByItsID(t *testing.T) {
 		second string
 		status string // of the first ServiceRequest afterwards
 		apprec int
+		waits  int
 	}{
-		"cancelled":              {again("C"), "entered-in-error", 1},
-		"changed":                {again("M"), "entered-in-error", 1},
-		"supplemented":           {again("A"), "active", 1},
-		"another referral":       {again("C", id, "<Id>H-2026-18</Id>"), "active", 2},
-		"no id":                  {again("C", id, ""), "active", 2},
-		"changes nothing here":   {again("M", id, "<Id>H-2026-18</Id>"), "active", 2},
-		"about another patient":  {again("C", kari, ola), "active", 2},
-		"repeated, not the same": {again("N"), "active", 1},
+		"cancelled":              {again("C"), "entered-in-error", 1, 0},
+		"changed":                {again("M"), "entered-in-error", 1, 0},
+		"supplemented":           {again("A"), "active", 1, 0},
+		"another referral":       {again("C", id, "<Id>H-2026-18</Id>"), "active", 1, 1},
+		"no id":                  {again("C", id, ""), "active", 2, 0},
+		"changes nothing here":   {again("M", id, "<Id>H-2026-18</Id>"), "active", 1, 1},
+		"about another patient":  {again("C", kari, ola), "active", 2, 1},
+		"repeated, not the same": {again("N"), "active", 1, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -42,8 +43,11 @@ func TestReferralIsCancelledByItsID(t *testing.T) {
 			}
 			w.send(gp, c.second)
 			status, code, text := w.receipt(gp, "the-second")
-			if status != c.apprec || status == 2 && (code != "T02" || !strings.Contains(text, "ServReq/Id")) {
+			if status != c.apprec || status == 2 && c.waits == 0 && (code != "T02" || !strings.Contains(text, "ServReq/Id")) {
 				t.Errorf("AppRec %d %s %q", status, code, text)
+			}
+			if waiting := w.told(gp, "message-awaits-first"); len(waiting) != c.waits {
+				t.Errorf("%d Tasks wait, want %d", len(waiting), c.waits)
 			}
 			for _, r := range first {
 				now, err := w.read(person(gp), r)

@@ -49,6 +49,36 @@ func TestQuestionIsAnsweredWithoutSamtykke(t *testing.T) {
 	}
 }
 
+// TestOneQuestionIsAnsweredOnce: however many answers to it are refused, before it is here or after it,
+// who has asked is told once; who asks anew is told anew.
+func TestOneQuestionIsAnsweredOnce(t *testing.T) {
+	const other = "44444444-bbbb-4444-8444-444444444444"
+	for name, when := range map[string][]string{"after": {"q", "a1", "a2"}, "before": {"a1", "a2", "q"}, "around": {"a1", "q", "a2"}} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.create(person(bydel), "Consent", consentBody("active", w.patient(bydel), "ous", "bydel", clinical...))
+			for _, step := range when {
+				switch step {
+				case "q":
+					w.send(hospice, question(t))
+				default:
+					w.send(bydel, reply(t, step, questionID))
+				}
+				w.once()
+			}
+			if list, _ := w.documents(hospice); len(list) != 1 {
+				t.Errorf("%d documents, want 1", len(list))
+			}
+			w.send(hospice, strings.Replace(question(t), questionID, other, 1))
+			w.send(bydel, reply(t, "a3", other))
+			w.once()
+			if list, _ := w.documents(hospice); len(list) != 2 {
+				t.Errorf("%d documents after another question, want 2", len(list))
+			}
+		})
+	}
+}
+
 // TestWhoHasNotAskedIsToldNothing: no answer tells a party that somebody is known, unless it has asked this party of this
 // person, and was heard; an objection holds it back.
 func TestWhoHasNotAskedIsToldNothing(t *testing.T) {

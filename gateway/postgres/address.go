@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -182,4 +183,9 @@ func (l *listing) Registered(id gateway.HERID) (fhir.Reference, bool) {
 		return fhir.Reference{}, false
 	}
 	return d.unit.name, true
+}
+
+// Numbers lists the HER-ids that stand in the directory, in use or not.
+func (l *listing) Numbers() []gateway.HERID {
+	return slices.SortedFunc(maps.Keys(l.desks), compareHER)
 }

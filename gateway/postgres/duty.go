@@ -120,8 +120,11 @@ func (t *Tx) NoteTask(ctx context.Context, m gateway.MessageID, receiver gateway
 
 // NotedTasks lists the Tasks that are tied to a message in a mailbox.
 func (t *Tx) NotedTasks(ctx context.Context, m gateway.MessageID, receiver gateway.HERID) ([]gateway.OwnedTask, error) {
-	const op = "postgres.notedtasks"
-	rows, err := t.tx.Query(ctx, notedTasksSQL, string(m), string(receiver))
+	return t.ownedTasks(ctx, "postgres.notedtasks", notedTasksSQL, string(m), string(receiver))
+}
+
+func (t *Tx) ownedTasks(ctx context.Context, op, statement string, args ...any) ([]gateway.OwnedTask, error) {
+	rows, err := t.tx.Query(ctx, statement, args...)
 	if err != nil {
 		return nil, failure(op, err)
 	}

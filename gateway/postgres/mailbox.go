@@ -12,8 +12,8 @@ import (
 )
 
 const deliverSQL = `
-insert into mailbox (party, receiver, message, generated, person, apprec, withheld, laid_at, fetch_by, look_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+insert into mailbox (party, receiver, message, generated, person, apprec, withheld, laid_at, fetch_by, look_at, whole)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 on conflict (party, message, receiver) do nothing`
 
 // Deliver lays a message in a receiver's mailbox.
@@ -26,7 +26,7 @@ func (t *Tx) Deliver(ctx context.Context, e gateway.Envelope) error {
 		withheld = []string{}
 	}
 	tag, err := t.tx.Exec(ctx, deliverSQL, string(e.Party), string(e.Receiver), string(e.Message.ID), generated,
-		orNobody(e.Person), e.AppRec, withheld, t.store.clock(), instant(e.FetchBy), instant(e.LookAt))
+		orNobody(e.Person), e.AppRec, withheld, t.store.clock(), instant(e.FetchBy), instant(e.LookAt), e.Message.Whole)
 	if err != nil {
 		return failure("postgres.deliver", err)
 	}
@@ -92,7 +92,7 @@ func (t *Tx) State(ctx context.Context, m gateway.MessageID, receiver gateway.HE
 }
 
 const entryColumns = messageColumns + `, b.key, b.party, b.receiver, coalesce(b.person, 0), b.apprec, b.withheld, b.read,
-  b.generated, b.fetched, b.fetch_by, m.content`
+  b.generated, b.fetched, b.fetch_by, b.whole, m.content`
 
 type entryRow struct {
 	messageRow
@@ -104,7 +104,7 @@ type entryRow struct {
 
 func (r *entryRow) targets() []any {
 	return append(r.messageRow.targets(),
-		&r.e.Key, &r.e.Party, &r.e.Receiver, &r.e.Person, &r.e.AppRec, &r.e.Withheld, &r.e.Read, &r.listed, &r.fetched, &r.by, &r.content)
+		&r.e.Key, &r.e.Party, &r.e.Receiver, &r.e.Person, &r.e.AppRec, &r.e.Withheld, &r.e.Read, &r.listed, &r.fetched, &r.by, &r.e.Whole, &r.content)
 }
 
 func (t *Tx) envelopes(ctx context.Context, op, statement string, args ...any) ([]gateway.Envelope, error) {

@@ -74,7 +74,11 @@ func (t *Tx) insert(ctx context.Context, op string, m gateway.Message, person ga
 const claimedSQL = `select id::text, state, digest, receivers from message where party = $1 and sender = $2 and msg_id = $3`
 
 // A message with receivers that were not handled before is worked on again; what it consists of stays.
-const reopenSQL = `update message set receivers = $2, state = 'received', next_at = $3, tries = 0 where id = $1`
+const reopenSQL = `
+update message set receivers = $2, state = 'received', next_at = $3, tries = 0, whole = whole or $4 where id = $1`
+
+// What is not handled yet is handled as its sender says who sends it anew: whole, if ever it was said.
+const wholeSQL = `update message set whole = true where id = $1 and state || '' = 'received' and not whole`
 
 // A repetition finds its AppRec again as unread: whoever sends anew has not seen it.
 const remindSQL = `
@@ -114,10 +118,14 @@ func (t *Tx) Claim(ctx context.Context, m gateway.Message) (gateway.Receipt, err
 		if receivers, err = json.Marshal(merged); err != nil {
 			return gateway.Receipt{}, gateway.Failed(op, gateway.Internal, err)
 		}
-		if _, err := t.tx.Exec(ctx, reopenSQL, id, receivers, m.At); err != nil {
+		if _, err := t.tx.Exec(ctx, reopenSQL, id, receivers, m.At, m.Whole); err != nil {
 			return gateway.Receipt{}, failure(op, err)
 		}
 		state = string(gateway.Received)
+	} else if m.Whole {
+		if _, err := t.tx.Exec(ctx, wholeSQL, id); err != nil {
+			return gateway.Receipt{}, failure(op, err)
+		}
 	}
 	return gateway.Receipt{ID: gateway.MessageID(id), State: gateway.MessageState(state), Repeated: true}, nil
 }
@@ -392,18 +400,33 @@ func (t *Tx) settled(ctx context.Context, op, statement string, args ...any) ([]
 const threadedSQL = `
 select ` + messageColumns + `, coalesce(m.person, 0), m.content from message m
 where m.party = $1 and m.thread = $2 and m.person = $3 and m.kind = $4 and m.id <> $5 and m.generated <= $6 and m.sender = $7
-  and m.state in ('acknowledged', 'rejected') and coalesce(m.content->>'Reason', '') <> 'parent-unnamed' and m.content is not null
+  and m.state in ('acknowledged', 'rejected') and m.content is not null
 order by m.generated`
 
-const threadFollowersSQL = `
-select change from message
-where party = $1 and thread = $2 and person = $3 and kind = $4 and id <> $5 and generated > $6 and sender = $7 and change in ('change', 'cancel')
-order by generated, claimed_at`
+// What follows a message, m.change being what the other one does: the last of the parameters tells whether it is a change itself.
+const threadFollowsSQL = `m.party = $1 and m.thread = $2 and m.person = $3 and m.kind = $4 and m.id <> $5 and m.sender = $7
+  and m.change in ('change', 'cancel') and (m.generated > $6 or m.generated = $6 and (m.change = 'cancel' or not $8))`
+
+const threadFollowersSQL = `select m.change from message m where ` + threadFollowsSQL + ` order by m.generated, m.claimed_at`
+
+const threadTasksSQL = `
+select n.party, n.task from message m join message_task n on n.message = m.id and n.receiver = ''
+where ` + threadFollowsSQL + ` order by m.generated, m.claimed_at`
+
+func follows(m gateway.Message, person gateway.PersonID) []any {
+	changes := m.Change == gateway.Supersede || m.Change == gateway.Cancel
+	return []any{string(m.Party), m.Thread, int64(max(person, 0)), m.Kind, string(m.ID), instant(m.Generated), string(m.Sender.HERID), changes}
+}
+
+// ThreadTasks lists the Tasks of those messages.
+func (t *Tx) ThreadTasks(ctx context.Context, m gateway.Message, person gateway.PersonID) ([]gateway.OwnedTask, error) {
+	return t.ownedTasks(ctx, "postgres.threadtasks", threadTasksSQL, follows(m, person)...)
+}
 
 // ThreadFollowers tells what later settled messages of the party about the person and the same thing do to the message.
 func (t *Tx) ThreadFollowers(ctx context.Context, m gateway.Message, person gateway.PersonID) ([]gateway.Change, error) {
 	const op = "postgres.threadfollowers"
-	rows, err := t.tx.Query(ctx, threadFollowersSQL, string(m.Party), m.Thread, int64(max(person, 0)), m.Kind, string(m.ID), instant(m.Generated), string(m.Sender.HERID))
+	rows, err := t.tx.Query(ctx, threadFollowersSQL, follows(m, person)...)
 	if err != nil {
 		return nil, failure(op, err)
 	}

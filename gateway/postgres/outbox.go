@@ -176,6 +176,17 @@ func (t *Tx) Placed(ctx context.Context, party gateway.HERID, communication fhir
 	return placed, nil
 }
 
+const noticedSQL = `
+select exists (select from outbox where party = $1 and receiver_party = $2 and parent = $3 and person = $4 and notice)`
+
+// Noticed tells whether a message of Sluse's own words was ever ordered that answers a message.
+func (t *Tx) Noticed(ctx context.Context, from, to gateway.HERID, parent gateway.MsgID, person gateway.PersonID) (noticed bool, err error) {
+	if err := t.tx.QueryRow(ctx, noticedSQL, string(from), string(to), string(parent), int64(person)).Scan(&noticed); err != nil {
+		return false, failure("postgres.noticed", err)
+	}
+	return noticed, nil
+}
+
 const openSQL = `
 select count(*) filter (where state in ('queued', 'sent', 'delivered', 'expired')), count(*) filter (where state in ('rejected', 'held'))
 from outbox where party = $1 and communication = $2`

@@ -67,7 +67,8 @@ func (t *Tx) PostponeParcel(ctx context.Context, key int64, next time.Time) erro
 	return t.alter(ctx, "postgres.postponeparcel", postponeParcelSQL, key, next)
 }
 
-const conveyedSQL = `update mailbox set read = true, reference = $2 where key = $1`
+// Who sends anew finds the AppRec as unread, and gets it at once.
+const conveyedSQL = `update mailbox set read = true, reference = $2, next_at = null where key = $1`
 
 // Conveyed ends the work on an entry.
 func (t *Tx) Conveyed(ctx context.Context, key int64, reference string) error {
