@@ -76,14 +76,14 @@ func (s suite) run(list []mutant, files map[string][]byte, told string) (map[str
 		if fate := fates[""]; !strings.HasPrefix(fate, "sound ") {
 			return nil, fmt.Errorf("the suites are red without a mutant: %s: %s", fate, last(string(out)))
 		}
-		if ran == nil {
+		at := slices.IndexFunc(list, func(m mutant) bool { return fates[m.Name] == begun || fates[m.Name] == endless })
+		switch {
+		case ran == nil, at == len(list)-1:
 			return fates, nil
-		}
-		before := len(list)
-		list = slices.DeleteFunc(list, func(m mutant) bool { return fates[m.Name] != "" })
-		if len(list) == before {
+		case at < 0:
 			return nil, fmt.Errorf("no mutant was run: %w: %s", ran, last(string(out)))
 		}
+		list = list[at+1:] // this one took the process along
 	}
 }
 

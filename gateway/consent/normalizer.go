@@ -116,9 +116,9 @@ func (b *builder) legal(root *fhir.Value) {
 		b.fault("required", CodeLacksRule, "Consent.policyRule")
 		return
 	}
-	code, ok := one(root.Get("policyRule"), b.lawSystem)
-	l, known := b.laws[code]
-	if !ok || !known || (l.Kind != "samtykke" && l.Kind != "innsigelse") {
+	code, _ := one(root.Get("policyRule"), b.lawSystem)
+	l := b.laws[code] // of no kind when there is none
+	if l.Kind != "samtykke" && l.Kind != "innsigelse" {
 		b.fault("code-invalid", CodeUnknownCode, "Consent.policyRule")
 		return
 	}
