@@ -66,7 +66,7 @@ func TestAgreementsSayAll(t *testing.T) {
 		{"trust", "end", "2025-12-31", false},
 		{"lov", "roles", []string{"*"}, true}, {"lov", "actions", []string{"notify"}, true}, {"lov", "end", "2026-01-01", true},
 		{"lov", "name", nil, false}, {"lov", "law", nil, false}, {"lov", "law", "HPL22", false},
-		{"lov", "labels", nil, false}, {"lov", "labels", []string{"somatisk", "ukjent"}, false}, {"lov", "labels", []string{"ukjent"}, false},
+		{"lov", "labels", nil, false}, {"lov", "labels", []string{"somatisk", "ukjent"}, false}, {"lov", "labels", []string{"ukjent"}, false}, {"lov", "labels", []string{"ukjent", "somatisk"}, false},
 		{"lov", "labels", []string{"somatisk", "uklassifisert"}, false},
 		{"lov", "purposes", nil, false}, {"lov", "purposes", []string{"TREAT", "SNOOP"}, false}, {"lov", "purposes", []string{"SNOOP", "TREAT"}, false},
 		{"lov", "types", nil, false}, {"lov", "types", []string{"CarePlan", "Careplan"}, false}, {"lov", "types", []string{"Organization", "CarePlan"}, false},

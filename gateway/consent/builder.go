@@ -80,12 +80,11 @@ func (b *builder) permit(chain []*provision) {
 		}
 		return p.actions, p.setActions
 	})
-	data, set, ok := dataPeriod(chain)
+	data, ok := dataPeriod(chain)
 	if !ok {
-		g.Types = gateway.Only[fhir.Type]() // no record; still a permit that names the custodian
-	} else if set {
-		g.DataLow, g.DataHigh = data.low, data.high
+		g.Types, data = gateway.Only[fhir.Type](), span{} // no record; still a permit that names the custodian
 	}
+	g.DataLow, g.DataHigh = data.low, data.high
 	b.spread(g, to, period, custodians, false)
 }
 
@@ -111,7 +110,7 @@ func (b *builder) what(chain []*provision) (gateway.Labels, []fhir.Reference, bo
 		labels = 0
 	case setItems && !setLabels:
 		labels &^= gateway.Uklassifisert
-	case !setItems && !setLabels:
+	case !setLabels:
 		labels = 0
 	case !setItems:
 		if labels&gateway.Uklassifisert != 0 {
@@ -182,14 +181,11 @@ func (b *builder) deny(chain []*provision) {
 		b.grants = append(b.grants, g)
 		return
 	}
-	if !setTo || all {
-		to = nil
-	}
 	var period span
 	for _, p := range chain {
 		period = period.meet(p.period)
 	}
-	if period.empty() && period != (span{}) {
+	if period.empty() {
 		return
 	}
 	g.Purposes = dimension(chain, b.descended)
@@ -198,13 +194,11 @@ func (b *builder) deny(chain []*provision) {
 	within := func(types []*provision, labels gateway.Labels) {
 		g := g
 		g.Labels = labels
-		data, set, ok := dataPeriod(types)
+		data, ok := dataPeriod(types)
 		if !ok {
 			return
 		}
-		if set {
-			g.DataLow, g.DataHigh = data.low, data.high
-		}
+		g.DataLow, g.DataHigh = data.low, data.high
 		if g.Types, g.Items = struckTypes(types), struckItems(types); empty(g.Items) {
 			return
 		}
@@ -219,10 +213,6 @@ func (b *builder) deny(chain []*provision) {
 		if p.setLabels {
 			own &= p.labels
 		}
-	}
-	if len(chain) == 1 {
-		within(chain, own)
-		return
 	}
 	limits := slices.ContainsFunc(chain[:len(chain)-1], func(p *provision) bool { return p.setTypes || p.setItems || p.setData })
 	if !limits && (!leaf.setLabels || leaf.labels&gateway.Samarbeid != 0) {
@@ -272,7 +262,7 @@ func (b *builder) to(chain []*provision, wide bool) (out []slice, set, all bool)
 			for _, y := range found {
 				w, ok := x.who.meet(y.who, wide)
 				s := x.span.meet(y.span)
-				if !ok || s.empty() && s != (span{}) ||
+				if !ok || s.empty() ||
 					(x.custodian != "" && y.custodian != "" && x.custodian != y.custodian) {
 					continue
 				}
@@ -305,14 +295,12 @@ func (b *builder) parties(chain []*provision, wide bool) []gateway.HERID {
 	var out []gateway.HERID
 	for _, p := range chain {
 		for _, a := range p.recipients {
-			ref, err := fhir.ParseReference(a.ref)
-			if a.kind != byReference || err != nil || ref.Type == "Practitioner" || ref.Type == "CareTeam" {
+			ref, _ := fhir.ParseReference(a.ref) // what is no reference, and a team, has no address
+			if ref.Type == "Practitioner" {
 				continue
 			}
 			for _, w := range b.address(ref, wide, nil) {
-				if !slices.Contains(out, w.party) {
-					out = append(out, w.party)
-				}
+				out = append(out, w.party)
 			}
 		}
 	}
@@ -368,14 +356,14 @@ func (b *builder) from(chain []*provision, wide bool) gateway.Set[gateway.HERID]
 
 // custodian resolves a CST actor or Consent.organization: a party, in a deny with its parts.
 func (b *builder) custodian(a actor, wide bool) ([]gateway.HERID, bool) {
-	ref, err := fhir.ParseReference(a.ref)
-	if err != nil || ref.Type != "Organization" {
+	ref, _ := fhir.ParseReference(a.ref) // of no type when it is none
+	if ref.Type != "Organization" {
 		b.nobody(a.path)
 		return nil, false
 	}
 	ref.Version = ""
-	found, ok := b.dir.Resolve(ref)
-	if !ok || found.Party == "" || found.Unit != "" {
+	found, _ := b.dir.Resolve(ref)
+	if found.Party == "" || found.Unit != "" {
 		b.nobody(a.path)
 		return nil, false
 	}

@@ -228,16 +228,24 @@ func TestReceiversOfAProvision(t *testing.T) {
 		all          bool
 		faults       int
 	}{
-		"two":                 {"Organization/a Organization/b", "p:1 p:3", "p:1 p:2 p:3", false, 0},
-		"one unknown":         {"Organization/x Organization/b", "p:3", "p:3", true, 1},
-		"one unknown, last":   {"Organization/b Organization/x", "p:3", "p:3", true, 1},
-		"one elsewhere":       {"http://x.no/Organization/a Organization/b", "p:3", "p:3", true, 1},
-		"a team and one":      {"CareTeam/t Organization/b", "p:3", "p:3", true, 1},
-		"one and then a team": {"Organization/x CareTeam/t Organization/b", "p:3", "p:3", true, 2},
+		"two":                            {"Organization/a Organization/b", "p:1 p:3", "p:1 p:2 p:3", false, 0},
+		"one unknown":                    {"Organization/x Organization/b", "p:3", "p:3", true, 1},
+		"one unknown, last":              {"Organization/b Organization/x", "p:3", "p:3", true, 1},
+		"one elsewhere":                  {"http://x.no/Organization/a Organization/b", "p:3", "p:3", true, 1},
+		"a team and one":                 {"CareTeam/t Organization/b", "p:3", "p:3", true, 1},
+		"one and then a team":            {"Organization/x CareTeam/t Organization/b", "p:3", "p:3", true, 2},
+		"one, then a team that is known": {"Organization/x CareTeam/known", "p:3", "p:3 p:3", true, 1},
+		"a team that is known":           {"CareTeam/known", "p:3", "p:3 p:3", false, 0},
 	} {
 		for want, wide := range map[*string]bool{&c.permit: false, &c.deny: true} {
 			r := resolving("1")
-			r.team = func(fhir.Reference) (listed, current *fhir.Resource) { return nil, nil }
+			r.team = func(ref fhir.Reference) (listed, current *fhir.Resource) {
+				if ref.ID != "known" {
+					return nil, nil
+				}
+				known := teamOf(t, fmt.Sprintf(ownedBy, "Organization/a"), memberOf("Organization/b", ""))
+				return known, known
+			}
 			p := &provision{}
 			for _, ref := range strings.Fields(c.refs) {
 				p.recipients = append(p.recipients, actor{ref: ref, path: "x"})
@@ -245,6 +253,23 @@ func TestReceiversOfAProvision(t *testing.T) {
 			got, all := r.recipients(p, wide, nil)
 			if sliceText(got) != *want || all != (c.all && wide) || len(r.issues) != c.faults {
 				t.Errorf("%s, wide %v: %q %v %d faults", name, wide, sliceText(got), all, len(r.issues))
+			}
+		}
+	}
+}
+
+// The custodians of a provision: a party, in a deny with its parts; nothing less than a party.
+func TestCustodiansInNumbers(t *testing.T) {
+	t.Parallel()
+	for ref, want := range map[string][2]string{
+		"Organization/a": {"[1]", "[1 2]"}, "Organization/a/_history/3": {"[1]", "[1 2]"}, "Organization/nobody": {"[]", "[]"}, "Organization/unit": {"[]", "[]"}, "Organization/x": {"[]", "[]"},
+		"HealthcareService/none": {"[]", "[]"}, "http://x.no/Organization/a": {"[]", "[]"}, "": {"[]", "[]"},
+	} {
+		for i, wide := range []bool{false, true} {
+			b := &builder{resolver: *resolving("1")}
+			got, ok := b.custodian(actor{ref: ref, path: "x"}, wide)
+			if fmt.Sprint(got) != want[i] || ok != (want[i] != "[]") || ok != (len(b.issues) == 0) {
+				t.Errorf("%s, wide %v: %v %v, want %s", ref, wide, got, b.issues, want[i])
 			}
 		}
 	}

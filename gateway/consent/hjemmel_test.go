@@ -79,8 +79,8 @@ func TestLawfulIsReadStrictly(t *testing.T) {
 			t.Errorf("%s: %v", name, got)
 		}
 	}
-	got, err := d.readLawful(ast.SetTerm(pair("h", "1"), pair("h", "2"), pair("a", "1")))
-	if err != nil || len(got) != 2 || got[0].row.ID != "a" || got[1].row.ID != "h" || len(got[0].parties) != 1 || !slices.Equal(got[1].parties, []gateway.HERID{"1", "2"}) {
+	got, err := d.readLawful(ast.SetTerm(pair("h", "1"), pair("h", "2"), pair("a", "1"), pair("a", "3")))
+	if err != nil || len(got) != 2 || got[0].row.ID != "a" || got[1].row.ID != "h" || len(got[0].parties) != 2 || !slices.Equal(got[1].parties, []gateway.HERID{"1", "2"}) {
 		t.Errorf("%v %v", got, err)
 	}
 }
@@ -131,6 +131,7 @@ func TestHjemmelBecomesTerms(t *testing.T) {
 			}
 		}
 	}
+	row.Duty = "meld fra"
 	if got, ok := d.HjemmelRow("logistikk-hf-bydel"); !ok || got.Name != row.NB || got.From != "hf" {
 		t.Errorf("%v %v", got, ok)
 	}

@@ -106,6 +106,13 @@ func TestDecisionShowsConsents(t *testing.T) {
 	} {
 		asked := c.q
 		c.change(&asked)
+		if c.views == 0 && !c.each { // nor does it show them of whoever it is about
+			nobody := asked
+			nobody.Actor.Attest, nobody.Named, nobody.Facts = gateway.Attest{}, false, gateway.Facts{}
+			if of, err := d.Decide(context.Background(), nobody); nobody.Actor.Kind != gateway.Compliance && (err != nil || of.Scope.Consents.Each != nil) {
+				t.Errorf("%s, without a name or an attest: %+v %v", name, of.Scope.Consents, err)
+			}
+		}
 		answer, err := d.Decide(context.Background(), asked)
 		if err != nil {
 			t.Fatal(err)
