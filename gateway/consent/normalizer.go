@@ -116,7 +116,7 @@ func (b *builder) legal(root *fhir.Value) {
 		b.fault("required", CodeLacksRule, "Consent.policyRule")
 		return
 	}
-	code, _ := one(root.Get("policyRule"), b.lawSystem)
+	code := one(root.Get("policyRule"), b.lawSystem)
 	l := b.laws[code] // of no kind when there is none
 	if l.Kind != "samtykke" && l.Kind != "innsigelse" {
 		b.fault("code-invalid", CodeUnknownCode, "Consent.policyRule")

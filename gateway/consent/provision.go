@@ -150,7 +150,7 @@ func (r reader) purposesOf(p *provision, v *fhir.Value) {
 func (r reader) actionsOf(p *provision, v *fhir.Value) {
 	for i, c := range v.Get("action").Items() {
 		p.setActions = true
-		code, _ := one(c, consentAction)
+		code := one(c, consentAction)
 		switch code {
 		case "access":
 			p.actions = append(p.actions, gateway.ReadAction)
@@ -208,7 +208,7 @@ func (r reader) actors(p *provision, v *fhir.Value) {
 	for i, a := range v.Get("actor").Items() {
 		path := at(p.path+".actor", i)
 		who := r.named(a.Get("reference"), path+".reference")
-		role, _ := one(a.Get("role"), participationType)
+		role := one(a.Get("role"), participationType)
 		switch {
 		case role == "IRCP":
 			p.setTo = true
@@ -260,14 +260,13 @@ func (r reader) span(p *provision, v *fhir.Value, path string) span {
 	return s
 }
 
-// one gives the code of a CodeableConcept that holds exactly one coding, of that system.
-func one(v *fhir.Value, system string) (string, bool) {
+// one gives the code of a CodeableConcept that holds exactly one coding, of that system; none otherwise.
+func one(v *fhir.Value, system string) string {
 	codings := v.Get("coding").Items()
 	if len(codings) != 1 || codings[0].Get("system").Text() != system {
-		return "", false
+		return ""
 	}
-	code := codings[0].Get("code").Text()
-	return code, code != ""
+	return codings[0].Get("code").Text()
 }
 
 func at(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }
