@@ -53,3 +53,8 @@ test_labels if {
 	none := emergency.labels with input as asker({"hpr": false})
 	none == set()
 }
+
+test_answers_no if {
+	emergency.allowed == false with input as {}
+	emergency.labels == set() with input as {}
+}

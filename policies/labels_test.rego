@@ -122,3 +122,35 @@ test_lists_that_say_nothing if {
 	volven("7322", "").known == false
 	volven("9999", "1").known == false
 }
+
+# What is asked of one kind of fact is no answer to another.
+test_kinds_are_apart if {
+	every kind in ["code", "item", "theme", ""] {
+		labels.found == {"labels": set(), "known": false} with input as {"kind": kind, "type": "CarePlan", "system": "urn:ukjent", "code": "x"}
+	}
+	every kind in ["code", "name", "item", "focus", "theme", "text"] {
+		found := labels.found with input as {"kind": kind, "type": "CarePlan", "system": "urn:oid:2.16.578.1.12.4.1.1.9602", "code": "A01-2"}
+		not "kriseplan" in found.labels
+	}
+	every kind in ["name", "item", "focus", "theme", "text", "type"] {
+		found := labels.found with input as {"kind": kind, "type": "Flag", "system": "http://sluse.no/fhir/CodeSystem/informasjonskategori", "code": "bolig"}
+		not "bolig" in found.labels
+	}
+	every kind in ["name", "item", "focus", "theme", "text", "type", "category"] {
+		found := labels.found with input as {"kind": kind, "type": "Flag", "system": "urn:oid:2.16.578.1.12.4.1.1.7110", "code": "F10"}
+		found.labels & {"psykisk", "somatisk"} == set()
+		not "rus" in found.labels
+	}
+	every kind in ["name", "item", "focus", "theme", "text", "type", "category"] {
+		found := labels.found with input as {"kind": kind, "type": "Flag", "system": "urn:oid:2.16.578.1.12.4.1.1.7180", "code": "N02"}
+		not "legemidler" in found.labels
+	}
+	every kind in ["code", "name", "item", "focus", "theme", "type", "category"] {
+		found := labels.found with input as {"kind": kind, "type": "Communication", "system": "", "code": "x"}
+		not "uklassifisert" in found.labels
+	}
+	every kind in ["code", "item", "focus", "theme", "text", "type", "category"] {
+		found := labels.found with input as {"kind": kind, "type": "Flag", "system": "", "code": "LAR-poliklinikken"}
+		not "rus" in found.labels
+	}
+}

@@ -102,6 +102,18 @@ unsound := [
 	put("/resource/provision/class/0", {"system": "urn:ietf:rfc:3986", "code": "http://example.org/CarePlan"}),
 	put("/resource/provision/action", []), put("/resource/provision/action/0/coding/0/code", "use"),
 	put("/resource/provision/action/0/coding/0/system", "http://example.org/action"), put("/resource/provision/action/0/coding", []),
+	put("/resource/provision/actor", {"0": party("IRCP", "b")}), put("/resource/provision/securityLabel", {"0": label("rus")}),
+	put("/resource/provision/purpose", {"0": whole.purpose[0]}), put("/resource/provision/class", {"0": whole.class[0]}),
+	put("/resource/provision/action", {"0": whole.action[0]}), put("/resource/provision/data", {"0": whole.data[0]}),
+	put("/resource/organization", {"0": {"reference": "Organization/a"}}),
+	put("/resource/provision/action/0/coding/1", {"system": "http://terminology.hl7.org/CodeSystem/consentaction", "code": "access"}),
+	put("/resource/provision/actor/1/role/coding/1", party("IRCP", "b").role.coding[0]),
+	put("/resource/policyRule/coding/1", law("HPL22").coding[0]),
+	put("/resource/provision/actor/1/reference", {"reference": "Organization/a", "identifier": {"system": "http://sluse.no/fhir/NamingSystem/mottakergruppe", "value": "g"}}),
+	put("/resource/provision/actor/1/reference", {"reference": 1, "identifier": {"system": "http://sluse.no/fhir/NamingSystem/mottakergruppe", "value": "g"}}),
+	put("/resource/provision/actor/1/reference", {"reference": 1, "identifier": {"system": "http://sluse.no/fhir/NamingSystem/mottakerrolle", "value": "fastlege"}}),
+	put("/resource/provision/actor/0/reference", {"identifier": {"system": "http://sluse.no/fhir/NamingSystem/mottakergruppe", "value": "g"}}),
+	put("/resource/provision/actor/0/reference", {"identifier": {"system": "http://sluse.no/fhir/NamingSystem/mottakerrolle", "value": "fastlege"}}),
 	put("/resource/provision/data", []), put("/resource/provision/data/0/meaning", "related"), put("/resource/provision/data/0/reference/reference", 1),
 	without("/resource/provision/data/0/meaning"),
 	put("/resource/provision/period", "2026"), put("/resource/provision/period/start", "i dag"), put("/resource/provision/period/end", 2026),
@@ -161,6 +173,10 @@ test_permits_and_denies if {
 	reading.permits(changed(put("/resource/provision", root))) == {[root, inner]}
 	reading.denies(changed(put("/resource/provision", root))) == {[root, inner, exception]}
 	reading.permits(changed(put("/resource/provision", {"type": "deny"}))) == set()
+	reading.permits(changed(put("/resource/provision", {"type": "permit", "provision": [{"type": "permit"}]}))) == {[{"type": "permit", "provision": [{"type": "permit"}]}]}
+	reading.permits(changed(put("/resource/provision", {"type": "x", "provision": [{"type": "permit"}]}))) == set()
+	reading.permits(changed(put("/resource/provision", {"type": "deny", "provision": [{"type": "deny"}, {"type": "x"}]}))) == set()
+	reading.denies(changed(put("/resource/provision", {"type": "x", "provision": [{"type": "deny", "provision": [{"type": "deny"}]}]}))) == set()
 	reading.denies(changed(put("/resource/provision", {"type": "deny"}))) == {[{"type": "deny"}]}
 }
 

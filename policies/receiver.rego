@@ -467,10 +467,7 @@ inside(a) if input.question.party in a.parts
 # description: Det som ikke er oppgitt, treffer (pbrl. § 5-3).
 loose("", _)
 
-loose(named_value, told_value) if {
-	named_value != ""
-	told_value in {"", named_value}
-}
+loose(named_value, told_value) if told_value in {"", named_value}
 
 # METADATA
 # title: Kjent

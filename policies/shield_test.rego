@@ -27,3 +27,12 @@ test_manual if {
 	not shield.manual with input as {"shield": 1, "action": "message"}
 	not shield.manual with input as {"shield": 2, "action": "read"}
 }
+
+test_answers_no if {
+	shield.open == false with input as {}
+	shield.automatic == false with input as {}
+	shield.manual == false with input as {}
+	shield.manual with input as {"action": "message"}
+	shield.automatic == false with input as {"shield": "0"}
+	shield.automatic == false with input as {"shield": true}
+}

@@ -47,3 +47,25 @@ test_withheld if {
 	not insight({"withheld": {"kind": "utsatt", "until": "2026-11-22T10:00:01Z"}})
 	insight({"withheld": {"kind": "utsatt", "until": "2026-11-22T10:00:00Z"}})
 }
+
+test_answers_no if {
+	view.permits == false with input as {}
+	view.custody == false with input as {}
+	view.compliance == false with input as {}
+	view.insight == false with input as {}
+	view.withheld == false with input as {}
+	view.ended == false with input as {}
+}
+
+test_custody_of_reading if {
+	not view.custody with input as object.union(person, {"action": "message"})
+	not view.compliance with input as {"kind": "compliance"}
+}
+
+test_what_has_ended if {
+	view.ended with input as object.union(her, {"withheld": {"kind": "utsatt", "until": "2026-11-22T10:00:00Z"}})
+	not view.ended with input as object.union(her, {"withheld": {"kind": "nektet", "until": "2026-11-22T10:00:00Z"}})
+	not view.ended with input as object.union(her, {"withheld": {"kind": "utsatt", "until": "2026-11-22T10:00:00.000000001Z"}})
+	view.withheld with input as object.union(her, {"withheld": {"kind": "nektet"}})
+	not view.withheld with input as her
+}

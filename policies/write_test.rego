@@ -54,3 +54,10 @@ test_tables if {
 	write.nobody_writes == {"AuditEvent"}
 	write.create_only == {"Provenance"}
 }
+
+test_answers_no if {
+	write.allowed == false with input as {}
+	write.allowed == false with input as {"kind": "person", "type": 1}
+	write.allowed == false with input as {"kind": "patient", "type": "Subscription"}
+	write.allowed == false with input as {"kind": "nobody", "type": "Organization"}
+}

@@ -71,12 +71,12 @@ func changed(t *testing.T, all []mutant) {
 func TestVerdict(t *testing.T) {
 	t.Parallel()
 	list := make([]mutant, 0, 40)
-	fates := map[int]string{}
+	fates := map[string]string{}
 	for i := range 40 {
 		list = append(list, mutant{ID: i + 1, Name: strings.Repeat("m", i+1)})
-		fates[i+1] = "TestX"
+		fates[list[i].Name] = "TestX"
 	}
-	fates[1] = "survived"
+	fates["m"] = "survived 7 units"
 	if err := verdict(io.Discard, list, fates, map[string]string{"m": "the same answer"}); err != nil {
 		t.Errorf("39 of 40, one explained: %v", err)
 	}
@@ -84,17 +84,52 @@ func TestVerdict(t *testing.T) {
 		t.Error("a survivor without a reason is let through")
 	}
 	reasons := map[string]string{"m": "r", "mm": "r", "mmm": "r"}
-	fates[2], fates[3] = "survived", "survived"
+	fates["mm"], fates["mmm"] = "survived 7 units", "survived, nothing reaches it"
 	if verdict(io.Discard, list, fates, reasons) == nil {
 		t.Error("37 of 40 is let through")
 	}
-	fates[2], fates[3] = "TestX", endless
+	fates["mm"], fates["mmm"] = "TestX", endless
 	if verdict(io.Discard, list, fates, reasons) != nil || verdict(io.Discard, list, fates, map[string]string{"m": "r"}) == nil {
 		t.Error("one that does not end is not settled unless it is explained")
 	}
-	fates[3] = ""
+	fates["mmm"] = ""
 	if verdict(io.Discard, list, fates, reasons) == nil {
 		t.Error("a mutant that was not run is let through")
+	}
+	for i := range list { // the other suite makes up for nothing
+		list[i].Suite = map[bool]string{true: "a", false: "b"}[i < 10]
+	}
+	fates["mmm"] = "TestX"
+	if verdict(io.Discard, list, fates, reasons) == nil {
+		t.Error("9 of 10 of one suite is let through")
+	}
+}
+
+// Fates are kept by name; a survivor is asked again.
+func TestFates(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "fates")
+	if fates, err := readFates(path); err != nil || len(fates) > 0 {
+		t.Fatalf("%v %v", fates, err)
+	}
+	text := "\tsound 3 units in 1s\na: x\tbegun\na: x\tsurvived 3 units\nb: y\tbegun\nb: y\tTestX\nc: z\tbegun\nd: q\tinvalid\n"
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	fates, err := readFates(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]bool{"a: x": false, "b: y": true, "c: z": false, "d: q": true, "e: r": false} {
+		if settled(fates[name]) != want {
+			t.Errorf("%s is %q", name, fates[name])
+		}
+	}
+	if err := os.WriteFile(path, []byte("a: x\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := readFates(path); err == nil {
+		t.Error("a line without a fate is read")
 	}
 }
 

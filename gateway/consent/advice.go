@@ -100,7 +100,7 @@ func (a adviser) within(chain []*provision, leaf *provision) {
 	if empty(dimension(chain, func(p *provision) ([]gateway.Action, bool) { return p.actions, p.setActions })) {
 		a.never(leaf.path+".action", "action")
 	}
-	if _, set, ok := dataPeriod(chain); set && !ok {
+	if _, ok := dataPeriod(chain); !ok {
 		a.never(leaf.path+".dataPeriod", "dataPeriod")
 	}
 	wide := leaf.effect == gateway.Deny

@@ -94,7 +94,7 @@ func (r *resolver) bearing(res *fhir.Resource, role personRole, wide bool) (out 
 		case wide:
 			add(found, span{})
 		case ok && fine:
-			if s := team.meet(own); !s.empty() || s == (span{}) {
+			if s := team.meet(own); !s.empty() {
 				add(found, s)
 			}
 		}

@@ -55,7 +55,8 @@ func doubtful(chain []*provision) bool {
 	return slices.ContainsFunc(chain, func(p *provision) bool { return p.doubt })
 }
 
-// permit makes the grants of the last provision of the chain, on the intersection of all.
+// permit makes the grants of the last provision of the chain, on the intersection of all. What it lacks is a fault, with
+// which no permit of the Consent counts.
 func (b *builder) permit(chain []*provision) {
 	leaf := chain[len(chain)-1]
 	to, setTo, _ := b.to(chain, false)
@@ -68,9 +69,6 @@ func (b *builder) permit(chain []*provision) {
 	}
 	period := b.length(chain)
 	custodians := b.from(chain, false)
-	if doubtful(chain) || b.law == "" || labels == 0 || period.high.IsZero() || period.empty() {
-		return
-	}
 	g := b.grant(leaf, gateway.Allow)
 	g.Labels = labels
 	g.Items = setOf(items, setItems)
@@ -82,12 +80,11 @@ func (b *builder) permit(chain []*provision) {
 		}
 		return p.actions, p.setActions
 	})
-	data, set, ok := dataPeriod(chain)
+	data, ok := dataPeriod(chain)
 	if !ok {
-		g.Types = gateway.Only[fhir.Type]() // no record; still a permit that names the custodian
-	} else if set {
-		g.DataLow, g.DataHigh = data.low, data.high
+		g.Types, data = gateway.Only[fhir.Type](), span{} // no record; still a permit that names the custodian
 	}
+	g.DataLow, g.DataHigh = data.low, data.high
 	b.spread(g, to, period, custodians, false)
 }
 
@@ -113,7 +110,7 @@ func (b *builder) what(chain []*provision) (gateway.Labels, []fhir.Reference, bo
 		labels = 0
 	case setItems && !setLabels:
 		labels &^= gateway.Uklassifisert
-	case !setItems && !setLabels:
+	case !setLabels:
 		labels = 0
 	case !setItems:
 		if labels&gateway.Uklassifisert != 0 {
@@ -184,14 +181,11 @@ func (b *builder) deny(chain []*provision) {
 		b.grants = append(b.grants, g)
 		return
 	}
-	if !setTo || all {
-		to = nil
-	}
 	var period span
 	for _, p := range chain {
 		period = period.meet(p.period)
 	}
-	if period.empty() && period != (span{}) {
+	if period.empty() {
 		return
 	}
 	g.Purposes = dimension(chain, b.descended)
@@ -200,13 +194,11 @@ func (b *builder) deny(chain []*provision) {
 	within := func(types []*provision, labels gateway.Labels) {
 		g := g
 		g.Labels = labels
-		data, set, ok := dataPeriod(types)
+		data, ok := dataPeriod(types)
 		if !ok {
 			return
 		}
-		if set {
-			g.DataLow, g.DataHigh = data.low, data.high
-		}
+		g.DataLow, g.DataHigh = data.low, data.high
 		if g.Types, g.Items = struckTypes(types), struckItems(types); empty(g.Items) {
 			return
 		}
@@ -221,10 +213,6 @@ func (b *builder) deny(chain []*provision) {
 		if p.setLabels {
 			own &= p.labels
 		}
-	}
-	if len(chain) == 1 {
-		within(chain, own)
-		return
 	}
 	limits := slices.ContainsFunc(chain[:len(chain)-1], func(p *provision) bool { return p.setTypes || p.setItems || p.setData })
 	if !limits && (!leaf.setLabels || leaf.labels&gateway.Samarbeid != 0) {
@@ -274,7 +262,7 @@ func (b *builder) to(chain []*provision, wide bool) (out []slice, set, all bool)
 			for _, y := range found {
 				w, ok := x.who.meet(y.who, wide)
 				s := x.span.meet(y.span)
-				if !ok || s.empty() && s != (span{}) ||
+				if !ok || s.empty() ||
 					(x.custodian != "" && y.custodian != "" && x.custodian != y.custodian) {
 					continue
 				}
@@ -307,14 +295,12 @@ func (b *builder) parties(chain []*provision, wide bool) []gateway.HERID {
 	var out []gateway.HERID
 	for _, p := range chain {
 		for _, a := range p.recipients {
-			ref, err := fhir.ParseReference(a.ref)
-			if a.kind != byReference || err != nil || ref.Type == "Practitioner" || ref.Type == "CareTeam" {
+			ref, _ := fhir.ParseReference(a.ref) // what is no reference, and a team, has no address
+			if ref.Type == "Practitioner" {
 				continue
 			}
 			for _, w := range b.address(ref, wide, nil) {
-				if !slices.Contains(out, w.party) {
-					out = append(out, w.party)
-				}
+				out = append(out, w.party)
 			}
 		}
 	}
@@ -370,14 +356,14 @@ func (b *builder) from(chain []*provision, wide bool) gateway.Set[gateway.HERID]
 
 // custodian resolves a CST actor or Consent.organization: a party, in a deny with its parts.
 func (b *builder) custodian(a actor, wide bool) ([]gateway.HERID, bool) {
-	ref, err := fhir.ParseReference(a.ref)
-	if err != nil || ref.Type != "Organization" {
+	ref, _ := fhir.ParseReference(a.ref) // of no type when it is none
+	if ref.Type != "Organization" {
 		b.nobody(a.path)
 		return nil, false
 	}
 	ref.Version = ""
-	found, ok := b.dir.Resolve(ref)
-	if !ok || found.Party == "" || found.Unit != "" {
+	found, _ := b.dir.Resolve(ref)
+	if found.Party == "" || found.Unit != "" {
 		b.nobody(a.path)
 		return nil, false
 	}

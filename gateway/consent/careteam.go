@@ -66,10 +66,7 @@ func (r *resolver) address(ref fhir.Reference, wide bool, parties []gateway.HERI
 		return nil
 	}
 	ref.Version = ""
-	a, ok := r.dir.Resolve(ref)
-	if !ok {
-		return nil
-	}
+	a, _ := r.dir.Resolve(ref) // who is not there has no numbers
 	if ref.Type == "Practitioner" {
 		if a.Practitioner == "" {
 			return nil
@@ -116,8 +113,8 @@ func (r *resolver) members(ref fhir.Reference, path string, wide bool, parties [
 	if listed == nil || current == nil {
 		return nil, false
 	}
-	owner, ok := r.dir.Resolve(current.Meta().Custodian)
-	if !ok || owner.Party == "" {
+	owner, _ := r.dir.Resolve(current.Meta().Custodian)
+	if owner.Party == "" {
 		return nil, false
 	}
 	limit := owner.Party
@@ -209,13 +206,13 @@ func (r *resolver) member(p *fhir.Value, wide bool, parties []gateway.HERID) (fo
 		return nil, true
 	case "Practitioner":
 		if b := p.Get("onBehalfOf", "reference"); b != nil {
-			org, err := fhir.ParseReference(b.Text())
-			if err != nil || org.Type != "Organization" {
+			org, _ := fhir.ParseReference(b.Text()) // of no type when it is none
+			if org.Type != "Organization" {
 				return nil, false
 			}
 			org.Version = ""
-			a, ok := r.dir.Resolve(org)
-			if !ok || a.Party == "" {
+			a, _ := r.dir.Resolve(org)
+			if a.Party == "" {
 				return nil, false
 			}
 			parties = []gateway.HERID{a.Party}

@@ -40,6 +40,7 @@ var engineFaults = []engineFault{
 	{name: "rights: a rule that is undefined", query: "data.closed.rights", rules: "package closed\n\nrights := {\"consented-read\"} if input.nothing\n", into: intoRights},
 	{name: "rights: two results", query: "x := {\"consented-read\"}[_]; data.closed.rights[x]", rules: answers("rights", `{"consented-read", "own"}`), into: intoRights},
 	{name: "rights: two results of one", query: "data.closed.rights[x]", rules: answers("rights", `[{"own"}, {"consented-read"}]`), into: intoRights},
+	{name: "rights: two results of one, the permitting first", query: "data.closed.rights[x]", rules: answers("rights", `[{"consented-read"}, {"own"}]`), into: intoRights},
 	{name: "rights: two expressions", query: "data.closed.rights; data.closed.rights", rules: answers("rights", `{"consented-read"}`), into: intoRights},
 	{name: "rights: a string", query: "data.closed.rights", rules: answers("rights", `"consented-read"`), into: intoRights},
 	{name: "rights: an array", query: "data.closed.rights", rules: answers("rights", `["consented-read"]`), into: intoRights},

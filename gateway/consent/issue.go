@@ -1,6 +1,10 @@
 package consent
 
-import "github.com/sluse/sluse/gateway/fhir"
+import (
+	"slices"
+
+	"github.com/sluse/sluse/gateway/fhir"
+)
 
 // Codes of the issues that a Consent may get. Their texts are rendered by package fhir.
 const (
@@ -43,6 +47,11 @@ func (s *sheet) add(severity string, t fhir.IssueType, code, expression string, 
 
 func (s *sheet) fault(t fhir.IssueType, code, expression string, args ...string) {
 	s.add("error", t, code, expression, args...)
+}
+
+// refused tells whether the Consent cannot stand as it is.
+func (s *sheet) refused() bool {
+	return slices.ContainsFunc(s.issues, func(i fhir.Issue) bool { return i.Severity == "error" })
 }
 
 // nobody reports a reference that names nobody.

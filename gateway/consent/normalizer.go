@@ -30,7 +30,7 @@ func NewNormalizerUnder(set policies.Set) (*Normalizer, error) {
 
 // Grants gives the normal form of a Consent in its setting and all that it lacks. A Consent that is not
 // active gives no grants; what names somebody unknown does not keep it from being withdrawn. Where a
-// fault is found a permit grants nothing, and a deny concerns everything.
+// fault is found no permit of it grants anything, and a deny that cannot be understood concerns everything.
 func (n *Normalizer) Grants(consent *fhir.Resource, ref fhir.Reference, in gateway.Setting) ([]gateway.Grant, []fhir.Issue) {
 	root := consent.Root()
 	status := root.Get("status").Text()
@@ -75,11 +75,13 @@ func (n *Normalizer) Grants(consent *fhir.Resource, ref fhir.Reference, in gatew
 	switch {
 	case b.active:
 		b.advise(p)
-		return b.grants, s.issues
-	case in.Withdrawn && status == "inactive":
-		return slices.DeleteFunc(b.grants, func(g gateway.Grant) bool { return g.Effect == gateway.Allow }), s.issues
+		if !s.refused() {
+			return b.grants, s.issues
+		}
+	case !in.Withdrawn || status != "inactive":
+		return nil, s.issues
 	}
-	return nil, s.issues
+	return slices.DeleteFunc(b.grants, func(g gateway.Grant) bool { return g.Effect == gateway.Allow }), s.issues
 }
 
 // modifiers refuses what could change the meaning of the rest in a way that is not understood.
@@ -114,9 +116,9 @@ func (b *builder) legal(root *fhir.Value) {
 		b.fault("required", CodeLacksRule, "Consent.policyRule")
 		return
 	}
-	code, ok := one(root.Get("policyRule"), b.lawSystem)
-	l, known := b.laws[code]
-	if !ok || !known || (l.Kind != "samtykke" && l.Kind != "innsigelse") {
+	code := one(root.Get("policyRule"), b.lawSystem)
+	l := b.laws[code] // of no kind when there is none
+	if l.Kind != "samtykke" && l.Kind != "innsigelse" {
 		b.fault("code-invalid", CodeUnknownCode, "Consent.policyRule")
 		return
 	}

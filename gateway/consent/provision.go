@@ -2,6 +2,7 @@ package consent
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/sluse/sluse/gateway"
@@ -149,13 +150,13 @@ func (r reader) purposesOf(p *provision, v *fhir.Value) {
 func (r reader) actionsOf(p *provision, v *fhir.Value) {
 	for i, c := range v.Get("action").Items() {
 		p.setActions = true
-		code, ok := one(c, consentAction)
-		switch {
-		case ok && code == "access":
+		code := one(c, consentAction)
+		switch code {
+		case "access":
 			p.actions = append(p.actions, gateway.ReadAction)
-		case ok && code == "disclose":
+		case "disclose":
 			p.actions = append(p.actions, gateway.MessageAction, gateway.NotifyAction)
-		case ok && (code == "collect" || code == "correct"):
+		case "collect", "correct":
 			p.actions = append(p.actions, gateway.ContributeAction)
 		default:
 			r.fault("code-invalid", CodeUnknownCode, at(p.path+".action", i))
@@ -171,8 +172,8 @@ func (r reader) typesOf(p *provision, v *fhir.Value) {
 		p.setTypes = true
 		code := c.Get("code").Text()
 		system := c.Get("system").Text()
-		if system == uriSystem && len(code) > len(baseProfile) && code[:len(baseProfile)] == baseProfile {
-			system, code = resourceTypes, code[len(baseProfile):]
+		if base, ok := strings.CutPrefix(code, baseProfile); ok && system == uriSystem {
+			system, code = resourceTypes, base
 		}
 		t := fhir.Type(code)
 		if system != resourceTypes || !fhir.KnownType(t) || r.directory[code] {
@@ -193,8 +194,8 @@ func (r reader) itemsOf(p *provision, v *fhir.Value) {
 			p.doubt = true
 			continue
 		}
-		ref, err := fhir.ParseReference(d.Get("reference", "reference").Text())
-		if err != nil || !fhir.KnownType(ref.Type) || r.directory[string(ref.Type)] {
+		ref, _ := fhir.ParseReference(d.Get("reference", "reference").Text()) // of no type when it is none
+		if !fhir.KnownType(ref.Type) || r.directory[string(ref.Type)] {
 			r.fault("value", CodeUnknownItem, path+".reference")
 			p.doubt = true
 			continue
@@ -207,12 +208,12 @@ func (r reader) actors(p *provision, v *fhir.Value) {
 	for i, a := range v.Get("actor").Items() {
 		path := at(p.path+".actor", i)
 		who := r.named(a.Get("reference"), path+".reference")
-		role, ok := one(a.Get("role"), participationType)
+		role := one(a.Get("role"), participationType)
 		switch {
-		case ok && role == "IRCP":
+		case role == "IRCP":
 			p.setTo = true
 			p.recipients = append(p.recipients, who)
-		case ok && role == "CST" && who.kind == byReference:
+		case role == "CST" && who.kind == byReference:
 			p.setFrom = true
 			p.custodians = append(p.custodians, who)
 		default:
@@ -259,14 +260,13 @@ func (r reader) span(p *provision, v *fhir.Value, path string) span {
 	return s
 }
 
-// one gives the code of a CodeableConcept that holds exactly one coding, of that system.
-func one(v *fhir.Value, system string) (string, bool) {
+// one gives the code of a CodeableConcept that holds exactly one coding, of that system; none otherwise.
+func one(v *fhir.Value, system string) string {
 	codings := v.Get("coding").Items()
 	if len(codings) != 1 || codings[0].Get("system").Text() != system {
-		return "", false
+		return ""
 	}
-	code := codings[0].Get("code").Text()
-	return code, code != ""
+	return codings[0].Get("code").Text()
 }
 
 func at(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }

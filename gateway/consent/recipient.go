@@ -119,9 +119,7 @@ func parseKey(k gateway.Recipient) who {
 	if strings.HasSuffix(kind, "h") || strings.HasSuffix(kind, "r") {
 		w.hpr = gateway.HPRNumber(next())
 	}
-	if strings.HasSuffix(kind, "c") || strings.HasSuffix(kind, "r") {
-		w.code = rest // a code may hold colons
-	}
+	w.code = rest // a code may hold colons; of other kinds nothing is left
 	return w
 }
 

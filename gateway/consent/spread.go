@@ -64,8 +64,7 @@ func boundActions(of gateway.Set[gateway.Action]) (bound []gateway.Action) {
 // gets a companion that covers the mere fact of being known, whatever it limits otherwise.
 func (b *builder) emit(g gateway.Grant, to gateway.Set[gateway.Recipient], s span, custodians gateway.Set[gateway.HERID]) {
 	g.Recipients, g.Custodians, g.Start, g.End = to, custodians, s.low, s.high
-	if (!to.Any && len(to.Of) == 0) || (!custodians.Any && len(custodians.Of) == 0) ||
-		empty(g.Actions) || empty(g.Purposes) || g.Labels == 0 {
+	if empty(custodians) || empty(g.Actions) || empty(g.Purposes) || g.Labels == 0 {
 		return
 	}
 	if g.Effect == gateway.Deny {
@@ -85,7 +84,7 @@ func (b *builder) bind(g gateway.Grant) {
 	stands := func(h gateway.HERID) bool {
 		return b.patient || h == b.registrar.ID || slices.Contains(b.confirmed, h)
 	}
-	if len(bound) == 0 || !slices.ContainsFunc(g.Custodians.Of, func(h gateway.HERID) bool { return !stands(h) }) {
+	if !slices.ContainsFunc(g.Custodians.Of, func(h gateway.HERID) bool { return !stands(h) }) {
 		b.companion(g)
 		return
 	}
@@ -164,9 +163,6 @@ func items(chain []*provision) ([]fhir.Reference, bool) {
 func struckTypes(chain []*provision) gateway.Set[fhir.Type] {
 	types := func(p *provision) ([]fhir.Type, bool) { return p.types, p.setTypes }
 	out := dimension(chain, types)
-	if out.Any || out.Has("Binary") {
-		return out
-	}
 	held := dimension(chain, func(p *provision) ([]fhir.Type, bool) {
 		return p.types, p.setTypes && !slices.Contains(p.types, "Binary")
 	})
@@ -184,16 +180,14 @@ func struckItems(chain []*provision) gateway.Set[fhir.Reference] {
 	out := setOf(named, set)
 	for _, p := range chain {
 		for _, binary := range p.items {
-			if binary.Type != "Binary" || out.Has(binary) {
+			if binary.Type != "Binary" {
 				continue
 			}
 			held := dimension(chain, func(p *provision) ([]fhir.Reference, bool) {
 				return p.items, p.setItems && !slices.Contains(p.items, binary)
 			})
 			for _, holder := range held.Of {
-				if item := gateway.HeldItem(holder, binary.ID); !out.Has(holder) && !out.Has(item) {
-					out.Of = append(out.Of, item)
-				}
+				out.Of = append(out.Of, gateway.HeldItem(holder, binary.ID))
 			}
 		}
 	}
@@ -201,11 +195,9 @@ func struckItems(chain []*provision) gateway.Set[fhir.Reference] {
 }
 
 // dataPeriod gives the intersection of the data periods; ok is false when it holds nothing.
-func dataPeriod(chain []*provision) (s span, set, ok bool) {
+func dataPeriod(chain []*provision) (s span, ok bool) {
 	for _, p := range chain {
-		if p.setData {
-			s, set = s.meet(p.data), true
-		}
+		s = s.meet(p.data)
 	}
-	return s, set, !set || !s.empty()
+	return s, !s.empty()
 }

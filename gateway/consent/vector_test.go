@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/sluse/sluse/gateway"
 	"github.com/sluse/sluse/gateway/consent/consenttest"
 	"github.com/sluse/sluse/policies/cases"
 )
@@ -59,7 +60,8 @@ func TestCases(t *testing.T) {
 	}
 }
 
-// refused checks the 422 of a case: exactly the elements that the file names.
+// refused checks the 422 of a case: exactly the elements that the file names, and that it permits nothing even if it were
+// stored.
 func refused(t *testing.T, c cases.Case, v consenttest.Vector) bool {
 	t.Helper()
 	var faults []string
@@ -70,6 +72,11 @@ func refused(t *testing.T, c cases.Case, v consenttest.Vector) bool {
 	}
 	if !consenttest.SameParts(faults, c.Expect.Refused) {
 		t.Errorf("refused at %v, want %v\n%s", faults, c.Expect.Refused, c.Sentence)
+	}
+	for _, g := range v.Grants {
+		if len(faults) > 0 && g.Effect == gateway.Allow {
+			t.Errorf("refused, and %s permits %v to %v all the same\n%s", g.Path, g.Labels.Codes(), g.Recipients, c.Sentence)
+		}
 	}
 	return len(c.Expect.Refused) > 0
 }

@@ -50,7 +50,7 @@ func NewTrio(t TB, limit int) *Trio {
 	}
 	g := NewGenerator(t)
 	drawn := rapid.Custom(func(t *rapid.T) cases.Case {
-		c := g.draw(t)
+		c := g.Draw(t)
 		focus(t, &c)
 		return c
 	}).Filter(func(c cases.Case) bool { // one that only denies shows nothing
@@ -77,10 +77,8 @@ func (x *Trio) Set(t TB, seed int) (s Set, ok bool) {
 func (x *Trio) Of(t TB, c cases.Case) (s Set, ok bool) {
 	t.Helper()
 	v := Make(t, x.generator.world, c)
-	for _, i := range v.Issues {
-		if i.Severity == "error" {
-			return s, false
-		}
+	if Refused(v) {
+		return s, false
 	}
 	s = Set{Case: c, Grants: v.Grants, Hjemler: v.Question.Hjemler, Situation: consent.Situation{}}
 	for _, name := range []string{"consents", "teams", "directory", "statements", "hjemler"} {

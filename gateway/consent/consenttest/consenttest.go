@@ -4,11 +4,13 @@ package consenttest
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"github.com/sluse/sluse/gateway"
 	"github.com/sluse/sluse/gateway/consent"
 	"github.com/sluse/sluse/gateway/consent/trial"
+	"github.com/sluse/sluse/gateway/fhir"
 	"github.com/sluse/sluse/policies"
 	"github.com/sluse/sluse/policies/cases"
 )
@@ -103,6 +105,11 @@ func Make(t TB, world cases.World, c cases.Case) Vector {
 		t.Fatalf("normalizer: %v", err)
 	}
 	return trial.Make(t, n, world, c)
+}
+
+// Refused tells whether the Normalizer refuses a Consent of the vector: nobody has to answer for it.
+func Refused(v Vector) bool {
+	return slices.ContainsFunc(v.Issues, func(i fhir.Issue) bool { return i.Severity == "error" })
 }
 
 // Answer asks Go: the Decider's scope, applied to the record.

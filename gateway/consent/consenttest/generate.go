@@ -58,11 +58,8 @@ var (
 
 // Vector draws one. ok is false for a set that the Normalizer refuses, which nobody has to answer.
 func (g *Generator) Vector(t *rapid.T) (v Vector, ok bool) {
-	v = Make(t, g.world, g.draw(t))
-	for _, i := range v.Issues {
-		if i.Severity == "error" {
-			return v, false
-		}
+	if v = Make(t, g.world, g.Draw(t)); Refused(v) {
+		return v, false
 	}
 	crosses, covered, err := g.formula.Releasable(ctx, v.Input)
 	if err != nil {
@@ -73,7 +70,8 @@ func (g *Generator) Vector(t *rapid.T) (v Vector, ok bool) {
 	return v, true
 }
 
-func (g *Generator) draw(t *rapid.T) cases.Case {
+// Draw gives a case with what is asked of it, whether its Consents can be stored or not.
+func (g *Generator) Draw(t *rapid.T) cases.Case {
 	c := cases.Case{Name: "generated", Sentence: "generated"}
 	c.Now, _ = time.Parse(time.RFC3339, pick(t, "now", genTimes))
 	for i := range rapid.IntRange(1, 4).Draw(t, "consents") {
