@@ -154,7 +154,7 @@ func raceWithdrawals(t *testing.T, persons, permitted int, patience time.Duratio
 	if shown.Load() < int64(permitted) || hidden.Load() < int64(permitted)/20 || turns.Load() < int64(persons) {
 		t.Errorf("%d permitted reads of %d, %d refused, %d withdrawals: the test shows little", shown.Load(), permitted, hidden.Load(), turns.Load())
 	}
-	if busy.Load() > shown.Load()/1000 {
+	if busy.Load() > shown.Load()/100 { // a read that withdrawals overtake again and again ends so
 		t.Errorf("%d reads were told to come again", busy.Load())
 	}
 	if leaks.Load() == 0 { // what is known to be wrong can take porcupine very long
