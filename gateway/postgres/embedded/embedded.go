@@ -303,6 +303,8 @@ func (s *Server) release() {
 		_ = os.RemoveAll(s.socketDir)
 	}
 	if s.lock != nil {
+		// A child that is being started elsewhere in this process holds a copy until it has become its own program.
+		_ = syscall.Flock(int(s.lock.Fd()), syscall.LOCK_UN)
 		_ = s.lock.Close()
 	}
 }
