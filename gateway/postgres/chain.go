@@ -48,8 +48,7 @@ func (q *query) visibleSQL(s *scoped, x, from string, where func(frame) string) 
 	f, c := x+"_f", x+"_c"
 	sql := `from ` + from
 	if !gateway.IsDirectory(s.kind) {
-		sql += `
-  left join fetched ` + f + ` on ` + f + `.party = ` + s.own() + ` and ` + f + `.rid = ` + x + `.rid and ` + f + `.version = ` + x + `.version` + s.coverSQL(x, c)
+		sql += s.fetchSQL(x, x, f) + s.coverSQL(x, c)
 	}
 	return sql + `
   where ` + x + `.type = ` + s.typed() + ` and not ` + x + `.deleted and ` + s.releasesSQL(x, c, f) + `

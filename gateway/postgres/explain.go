@@ -80,8 +80,7 @@ func (h *holding) sql(limit int) string {
 	}
 	return `with ` + h.termSQL() + `
 select ` + bodilessSQL("r", "rid", "coalesce(f.mask, 0)", "c.covered") + `
-from ` + sourceSQL(h.kind) + `
-left join fetched f on f.party = ` + h.own() + ` and f.rid = r.rid and f.version = r.version` + h.coverSQL("r", "c") + `
+from ` + sourceSQL(h.kind) + h.fetchSQL("r", "r", "f") + h.coverSQL("r", "c") + `
 where r.type = ` + h.typed() + ` and ` + h.namedSQL("r") + ` and not r.deleted
   and (` + h.knownSQL("r") + ` or ` + h.releasesSQL("r", "c", "f") + `)
 order by r.rid limit ` + h.args.bind(limit) + `::bigint`

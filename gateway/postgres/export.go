@@ -350,9 +350,8 @@ func (s *scoped) exportedSQL(keyed, key, then string) string {
 	return `select ` + recordSQL("v", "key", "coalesce(f.mask, 0)", "c.covered") + `
 from ` + keyed + `
 cross join lateral (select r.* from resource r where r.rid = k.rid offset 0) r
-cross join lateral (select ` + key + ` as key, r.id, r.custodian, r.context_type, r.context_id, w.* from (` + then + `) w offset 0) v
-left join fetched f on f.party = ` + s.own() + ` and f.rid = r.rid and f.version = v.version` +
-		s.coverSQL("v", "c") + s.coverSQL("r", "n") + `
+cross join lateral (select ` + key + ` as key, r.id, r.custodian, r.context_type, r.context_id, w.* from (` + then + `) w offset 0) v` +
+		s.fetchSQL("r", "v", "f") + s.coverSQL("v", "c") + s.coverSQL("r", "n") + `
 where r.type = ` + s.typed() + ` and not r.deleted and not v.deleted and v.person = r.person
   and ((` + s.ownsSQL("v") + ` and ` + s.ownsSQL("r") + `)
     or (` + s.aboutSQL("v") + ` and (` + s.fetchedSQL("f") + ` or (` + s.coveredSQL("v", "c") + ` and ` + s.coveredSQL("r", "n") + `))))`

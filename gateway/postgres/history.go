@@ -74,7 +74,7 @@ select ` + recordSQL("v", "vkey", "coalesce(f.mask, 0)", "c.covered") + `
 from (select u.rid, u.vkey, u.updated from (` + strings.Join(ways, `
   union `) + `) u order by ` + h.orderSQL("u") + `) k
 cross join lateral (select r.* from ` + sourceSQL(h.kind) + ` where r.rid = k.rid offset 0) r
-cross join lateral (` + h.versionSQL("r", "k.vkey") + `) v` + h.fetchSQL("v", "f") +
+cross join lateral (` + h.versionSQL("r", "k.vkey") + `) v` + h.fetchSQL("r", "v", "f") +
 		h.coverSQL("v", "c") + h.coverSQL("r", "n") + `
 where ` + where + `
 order by ` + h.orderSQL("k") + ` limit ` + h.limit
@@ -129,9 +129,11 @@ func (h *timeline) ownSQL() string {
 
 // keptSQL gives the keys of versions that the party has in its own journal.
 func (h *timeline) keptSQL() string {
-	return `(select r.rid, x.vkey, x.updated from fetched t join resource r on r.rid = t.rid
-  cross join lateral (select r.vkey, r.updated, r.version union all select p.vkey, p.updated, p.version from history p where p.rid = r.rid) x
-  where t.party = ` + h.own() + ` and x.version = t.version and r.type = ` + h.typed() + ` and ` + h.cutSQL() + `)`
+	return `(select r.rid, x.vkey, x.updated from (select t.rid, t.version from fetched t where t.party = ` + h.own() + ` offset 0) t
+  cross join lateral (select r.* from resource r where r.rid = t.rid and r.type || '' = ` + h.typed() + ` offset 0) r
+  cross join lateral (select r.vkey, r.updated where r.version = t.version
+    union all select p.vkey, p.updated from history p where p.rid = r.rid and p.version = t.version) x
+  where ` + h.cutSQL() + `)`
 }
 
 // versionSQL gives the version of resource r with a key; without a key all of them.
@@ -149,11 +151,6 @@ func (h *timeline) versionSQL(r, key string) string {
   union all
   select ` + named + person + `, p.vkey, p.version, ` + labels + `, p.added, ` + dates + `, p.parts, p.updated, p.deleted, p.method, p.body
   from history p where p.rid = ` + r + `.rid` + past
-}
-
-func (h *timeline) fetchSQL(v, f string) string {
-	return `
-left join fetched ` + f + ` on ` + f + `.party = ` + h.own() + ` and ` + f + `.rid = r.rid and ` + f + `.version = ` + v + `.version`
 }
 
 // releasedSQL tells whether version v of resource r, with coverage c and n, may be released: by its own
@@ -178,7 +175,7 @@ func partsSQL(r string) string {
 // currentSQL tells whether version v was current at some instant of _at, as far as the party can see:
 // that another, hidden from it, had followed by then is not told.
 func (h *timeline) currentSQL(v string) string {
-	return `not exists (select 1 from (` + h.versionSQL("r", "") + `) x` + h.fetchSQL("x", "y") + h.coverSQL("x", "d") + `
+	return `not exists (select 1 from (` + h.versionSQL("r", "") + `) x` + h.fetchSQL("r", "x", "y") + h.coverSQL("x", "d") + `
     where x.vkey > ` + v + `.vkey and x.updated <= ` + h.lowSQL() + ` and ` + h.releasedSQL("x", "d", "y") + `)`
 }
 

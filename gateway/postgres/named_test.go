@@ -145,3 +145,43 @@ func (b *bench) planned(conn *pgx.Conn, sql string) string {
 	}
 	return strings.Join(lines, "\n")
 }
+
+// TestWhatWasFetchedIsFoundByItsKey asks the same planner for its way of searches: a party that has fetched for years has a
+// million rows in fetched, and no search of one person's records may read them all.
+func TestWhatWasFetchedIsFoundByItsKey(t *testing.T) {
+	heard := &spoken{seen: map[string]bool{}}
+	b := newBench(t)
+	b.Store = openWith(t, func(c *Config) { c.Tracer = heard })
+	person := b.patient("100", "100-kari", kari).Person
+	b.make(b.draft("100", ref("CarePlan", "100-c"), "100-kari", gateway.Plan))
+	open := permitting(gateway.Plan)
+	open.Join = &gateway.Join{}
+	for _, scope := range []gateway.Scope{own("100"), permitting(gateway.Plan), open} {
+		for _, query := range []string{"", "status=active", "_sort=-date", "_lastUpdated=gt2020-01-01", "_sort=_lastUpdated", "_id=100-c", "goal.lifecycle-status=active"} {
+			b.find(scope, "CarePlan", b.asked("CarePlan", query), person)
+		}
+	}
+	conn, err := b.pool.Acquire(b.ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Release()
+	heard.mu.Lock()
+	defer heard.mu.Unlock()
+	checked := 0
+	for sql := range heard.seen {
+		if !plannable.MatchString(sql) || !strings.Contains(sql, "from fetched") {
+			continue
+		}
+		checked++
+		if plan := b.planned(conn.Conn(), sql); wholeFetched.MatchString(plan) {
+			t.Errorf("what the party has fetched is read whole:\n%s\n%s", sql, plan)
+		}
+	}
+	if checked < 12 {
+		t.Errorf("only %d statements were looked at", checked)
+	}
+}
+
+// wholeFetched is a plan that goes through all rows of a party.
+var wholeFetched = regexp.MustCompile(`fetched_pkey(.*\n)\s+Index Cond: \(party = \$\d+\)`)

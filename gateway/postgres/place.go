@@ -45,7 +45,7 @@ func (q *query) hadSQL() (from, where string) {
 	h := &timeline{scoped: q.scoped}
 	return `
 left join lateral (select true as had
-  from (select x.* from (` + h.versionSQL("r", "") + `) x where x.version = k.past) v` + h.fetchSQL("v", "f") + h.coverSQL("v", "c") + h.coverSQL("r", "n") + `
+  from (select x.* from (` + h.versionSQL("r", "") + `) x where x.version = k.past) v` + h.fetchSQL("r", "v", "f") + h.coverSQL("v", "c") + h.coverSQL("r", "n") + `
   where ` + h.releasedSQL("v", "c", "f") + `) b on true`, `(k.past is null or b.had)`
 }
 

@@ -352,6 +352,13 @@ func (s *scoped) releasesSQL(r, c, f string) string {
 	return `(` + s.ownsSQL(r) + s.reviewsSQL(r) + ` or (` + s.aboutSQL(r) + ` and (` + s.fetchedSQL(f) + s.viewsSQL(r) + ` or ` + s.coveredSQL(r, c) + `)))`
 }
 
+// fetchSQL joins, as f, the mask under which the party fetched version v of resource r: by its key. A planner without
+// statistics takes all that the party ever fetched for little, and reads it whole.
+func (s *scoped) fetchSQL(r, v, f string) string {
+	return `
+left join lateral (select w.mask from fetched w where w.party = ` + s.own() + ` and w.rid = ` + r + `.rid and w.version = ` + v + `.version offset 0) ` + f + ` on true`
+}
+
 func (s *scoped) fetchedSQL(f string) string {
 	return `(` + s.fetched() + ` and coalesce(` + f + `.mask, 0) <> 0)`
 }

@@ -159,8 +159,7 @@ func (q *query) selectSQL(from, where string, more ...string) string {
 		sql += `, ` + m
 	}
 	return sql + `
-from ` + from + `
-left join fetched f on f.party = ` + q.own() + ` and f.rid = r.rid and f.version = r.version` + q.coverSQL("r", "c") + `
+from ` + from + q.fetchSQL("r", "r", "f") + q.coverSQL("r", "c") + `
 where ` + where + ` and ` + q.releasesSQL("r", "c", "f")
 }
 
