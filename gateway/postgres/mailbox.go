@@ -138,8 +138,8 @@ func (t *Tx) envelopesWith(ctx context.Context, op string, more []any, statement
 			}
 		}
 		if len(r.content) > 0 {
-			if err := json.Unmarshal(r.content, &e.Content); err != nil {
-				return nil, gateway.Failed(op, gateway.Internal, err)
+			if e.Content, err = unpackContent(op, r.content); err != nil {
+				return nil, err
 			}
 		}
 		list = append(list, e)

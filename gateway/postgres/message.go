@@ -57,8 +57,8 @@ func (t *Tx) insert(ctx context.Context, op string, m gateway.Message, person ga
 	}
 	var kept []byte
 	if content != nil {
-		if kept, err = json.Marshal(content); err != nil {
-			return false, gateway.Failed(op, gateway.Internal, err)
+		if kept, err = packContent(op, *content); err != nil {
+			return false, err
 		}
 	}
 	tag, err := t.tx.Exec(ctx, insertMessageSQL,
@@ -69,6 +69,28 @@ func (t *Tx) insert(ctx context.Context, op string, m gateway.Message, person ga
 		return false, failure(op, err)
 	}
 	return tag.RowsAffected() == 1, nil
+}
+
+// packContent writes what a message consists of: no statement looks into it, and its JSON is longer than the message.
+func packContent(op string, c gateway.Content) ([]byte, error) {
+	text, err := json.Marshal(c)
+	if err != nil {
+		return nil, gateway.Failed(op, gateway.Internal, err)
+	}
+	return compress(text), nil
+}
+
+// unpackContent reads packContent, and the bare JSON of messages from before it was packed.
+func unpackContent(op string, b []byte) (c gateway.Content, err error) {
+	if len(b) > 0 && b[0] != '{' {
+		if b, err = expand(op, b); err != nil {
+			return c, err
+		}
+	}
+	if err := json.Unmarshal(b, &c); err != nil {
+		return c, gateway.Failed(op, gateway.Internal, err)
+	}
+	return c, nil
 }
 
 const claimedSQL = `select id::text, state, digest, receivers from message where party = $1 and sender = $2 and msg_id = $3`
@@ -346,9 +368,9 @@ const settleSQL = `update message set state = $2, person = $3, content = $4, cha
 // Settle ends the work on a message and keeps what it consists of.
 func (t *Tx) Settle(ctx context.Context, m gateway.Message, person gateway.PersonID, c gateway.Content, s gateway.MessageState) error {
 	const op = "postgres.settle"
-	content, err := json.Marshal(c)
+	content, err := packContent(op, c)
 	if err != nil {
-		return gateway.Failed(op, gateway.Internal, err)
+		return err
 	}
 	tag, err := t.tx.Exec(ctx, settleSQL, string(m.ID), string(s), orNobody(person), content, orNull(string(m.Change)))
 	if err != nil {
@@ -383,8 +405,8 @@ func (t *Tx) settled(ctx context.Context, op, statement string, args ...any) ([]
 		if err := rows.Scan(append(r.targets(), &e.Person, &content)...); err != nil {
 			return nil, failure(op, err)
 		}
-		if err := json.Unmarshal(content, &e.Content); err != nil {
-			return nil, gateway.Failed(op, gateway.Internal, err)
+		if e.Content, err = unpackContent(op, content); err != nil {
+			return nil, err
 		}
 		if e.Message, err = r.message(op); err != nil {
 			return nil, err
