@@ -68,9 +68,7 @@ func TestHistoryAsksTheCurrentVersionInSQL(t *testing.T) {
 // A version of a record with thousands of them is found by its key, in the history of one record and in that of a type: to
 // look through all of them for each takes the square of their number, and more time than a request has.
 func TestVersionIsFoundByItsKey(t *testing.T) {
-	heard := &spoken{seen: map[string]bool{}}
-	b := newBench(t)
-	b.Store = openWith(t, func(c *Config) { c.Tracer = heard })
+	b, heard := listening(t)
 	person := b.patient("100", "100-kari", kari).Person
 	made := b.make(b.draft("100", ref("CarePlan", "100-c"), "100-kari", gateway.Plan))
 	b.set(b.next(made, func(d *gateway.Draft) { d.Method = gateway.Update }))
@@ -86,29 +84,14 @@ func TestVersionIsFoundByItsKey(t *testing.T) {
 		}
 		return nil
 	})
-	conn, err := b.pool.Acquire(b.ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Release()
-	heard.mu.Lock()
-	defer heard.mu.Unlock()
-	searched, checked := regexp.MustCompile(`on history p.*\n.*Index Cond:.*\n.*Filter: .*(vkey|version) = `), 0
+	searched := regexp.MustCompile(`on history p.*\n.*Index Cond:.*\n.*Filter: .*(vkey|version) = `)
 	whole := regexp.MustCompile(`Hash.* Join|resource_name on resource r.*\n.*Index Cond: \(type = \$\d+\)\n`)
-	for sql := range heard.seen {
-		if !strings.Contains(sql, "from history p") {
-			continue
-		}
-		checked++
-		plan := b.planned(conn.Conn(), sql)
+	b.plans(heard, "from history p", 3, func(sql, plan string) {
 		if searched.MatchString(plan) {
 			t.Errorf("a version is looked for among all of its record:\n%s\n%s", sql, plan)
 		}
 		if whole.MatchString(plan) {
 			t.Errorf("what the party has fetched, or all that there is of the type, is read whole:\n%s\n%s", sql, plan)
 		}
-	}
-	if checked < 3 {
-		t.Errorf("only %d statements were looked at", checked)
-	}
+	})
 }

@@ -244,16 +244,7 @@ select id::text from message where state = 'received' and next_at <= $1 order by
 
 // Pending lists messages whose bytes are here and whose effect is not.
 func (t *Tx) Pending(ctx context.Context, now time.Time, limit int) ([]gateway.MessageID, error) {
-	const op = "postgres.pending"
-	rows, err := t.tx.Query(ctx, pendingSQL, now, limit)
-	if err != nil {
-		return nil, failure(op, err)
-	}
-	ids, err := pgx.CollectRows(rows, pgx.RowTo[gateway.MessageID])
-	if err != nil {
-		return nil, failure(op, err)
-	}
-	return ids, nil
+	return collected(ctx, &t.view, "postgres.pending", pendingSQL, []any{now, limit}, pgx.RowTo[gateway.MessageID])
 }
 
 const messageColumns = `m.id::text, m.party, m.sender, m.msg_id, m.kind, coalesce(m.kind_name, ''), m.receivers,
@@ -447,16 +438,7 @@ func (t *Tx) ThreadTasks(ctx context.Context, m gateway.Message, person gateway.
 
 // ThreadFollowers tells what later settled messages of the party about the person and the same thing do to the message.
 func (t *Tx) ThreadFollowers(ctx context.Context, m gateway.Message, person gateway.PersonID) ([]gateway.Change, error) {
-	const op = "postgres.threadfollowers"
-	rows, err := t.tx.Query(ctx, threadFollowersSQL, follows(m, person)...)
-	if err != nil {
-		return nil, failure(op, err)
-	}
-	list, err := pgx.CollectRows(rows, pgx.RowTo[gateway.Change])
-	if err != nil {
-		return nil, failure(op, err)
-	}
-	return list, nil
+	return collected(ctx, &t.view, "postgres.threadfollowers", threadFollowersSQL, follows(m, person), pgx.RowTo[gateway.Change])
 }
 
 // Threaded gives earlier settled messages of the party about the person and the same thing.
@@ -480,14 +462,5 @@ where party = $1 and parent = $2 and change in ('change', 'cancel') and coalesce
 
 // Followers tells what settled messages of the party about the person do to the message.
 func (t *Tx) Followers(ctx context.Context, party gateway.HERID, id gateway.MsgID, person gateway.PersonID) ([]gateway.Change, error) {
-	const op = "postgres.followers"
-	rows, err := t.tx.Query(ctx, followersSQL, string(party), string(id), int64(max(person, 0)))
-	if err != nil {
-		return nil, failure(op, err)
-	}
-	list, err := pgx.CollectRows(rows, pgx.RowTo[gateway.Change])
-	if err != nil {
-		return nil, failure(op, err)
-	}
-	return list, nil
+	return collected(ctx, &t.view, "postgres.followers", followersSQL, []any{string(party), string(id), int64(max(person, 0))}, pgx.RowTo[gateway.Change])
 }

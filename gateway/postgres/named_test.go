@@ -48,9 +48,7 @@ var (
 // TestNamesFindRows asks the planner of a database that was never analysed for its way of every statement
 // about a named row: none may look through all that a party keeps for the one.
 func TestNamesFindRows(t *testing.T) {
-	heard := &spoken{seen: map[string]bool{}}
-	b := newBench(t)
-	b.Store = openWith(t, func(c *Config) { c.Tracer = heard })
+	b, heard := listening(t)
 	kariPatient := b.patient("100", "100-kari", kari)
 	for n := range 40 {
 		b.make(b.draft("100", ref("CarePlan", fmt.Sprintf("100-c%d", n)), "100-kari", gateway.Plan))
@@ -89,27 +87,42 @@ func TestNamesFindRows(t *testing.T) {
 	}
 	b.set(b.next(plan, func(d *gateway.Draft) { d.Method = gateway.Delete }))
 
-	checked := 0
+	b.plans(heard, "resource", 12, func(sql, plan string) {
+		if roundabout.MatchString(plan) {
+			t.Errorf("a row is named and not found by its name:\n%s\n%s", sql, plan)
+		}
+	})
+}
+
+// listening is a bench whose statements are heard.
+func listening(t *testing.T) (*bench, *spoken) {
+	heard := &spoken{seen: map[string]bool{}}
+	b := newBench(t)
+	b.Store = openWith(t, func(c *Config) { c.Tracer = heard })
+	return b, heard
+}
+
+// plans shows the plan of each statement that was heard and has the text, of which there must be so many.
+func (b *bench) plans(heard *spoken, text string, least int, look func(sql, plan string)) {
+	b.Helper()
 	conn, err := b.pool.Acquire(b.ctx)
 	if err != nil {
-		t.Fatal(err)
+		b.Fatal(err)
 	}
 	defer conn.Release()
 	heard.mu.Lock()
 	statements := heard.seen
 	heard.seen = map[string]bool{}
 	heard.mu.Unlock()
+	checked := 0
 	for sql := range statements {
-		if !plannable.MatchString(sql) || !strings.Contains(sql, "resource") {
-			continue
-		}
-		checked++
-		if plan := b.planned(conn.Conn(), sql); roundabout.MatchString(plan) {
-			t.Errorf("a row is named and not found by its name:\n%s\n%s", sql, plan)
+		if plannable.MatchString(sql) && strings.Contains(sql, text) {
+			checked++
+			look(sql, b.planned(conn.Conn(), sql))
 		}
 	}
-	if checked < 12 {
-		t.Errorf("only %d statements were looked at", checked)
+	if checked < least {
+		b.Errorf("only %d statements were looked at", checked)
 	}
 }
 
@@ -149,9 +162,7 @@ func (b *bench) planned(conn *pgx.Conn, sql string) string {
 // TestWhatWasFetchedIsFoundByItsKey asks the same planner for its way of searches: a party that has fetched for years has a
 // million rows in fetched, and no search of one person's records may read them all.
 func TestWhatWasFetchedIsFoundByItsKey(t *testing.T) {
-	heard := &spoken{seen: map[string]bool{}}
-	b := newBench(t)
-	b.Store = openWith(t, func(c *Config) { c.Tracer = heard })
+	b, heard := listening(t)
 	person := b.patient("100", "100-kari", kari).Person
 	b.make(b.draft("100", ref("CarePlan", "100-c"), "100-kari", gateway.Plan))
 	open := permitting(gateway.Plan)
@@ -161,26 +172,11 @@ func TestWhatWasFetchedIsFoundByItsKey(t *testing.T) {
 			b.find(scope, "CarePlan", b.asked("CarePlan", query), person)
 		}
 	}
-	conn, err := b.pool.Acquire(b.ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Release()
-	heard.mu.Lock()
-	defer heard.mu.Unlock()
-	checked := 0
-	for sql := range heard.seen {
-		if !plannable.MatchString(sql) || !strings.Contains(sql, "from fetched") {
-			continue
-		}
-		checked++
-		if plan := b.planned(conn.Conn(), sql); wholeFetched.MatchString(plan) {
+	b.plans(heard, "from fetched", 12, func(sql, plan string) {
+		if wholeFetched.MatchString(plan) {
 			t.Errorf("what the party has fetched is read whole:\n%s\n%s", sql, plan)
 		}
-	}
-	if checked < 12 {
-		t.Errorf("only %d statements were looked at", checked)
-	}
+	})
 }
 
 // wholeFetched is a plan that goes through all rows of a party.
