@@ -187,8 +187,8 @@ type Tx interface {
 	// whose national identifier changes takes its own custodian's records to the new person, and
 	// both epochs rise.
 	Put(ctx context.Context, p Permit, d Draft) (Record, error)
-	// PutAll writes first versions of own records, none of the directory, in one round trip; each is there when
-	// the next is written. The records come in the order of the drafts.
+	// PutAll writes first versions of own records, none of the directory, in two round trips: a Patient is there
+	// before what is about her. The records come in the order of the drafts.
 	PutAll(ctx context.Context, p Permit, drafts []Draft) ([]Record, error)
 	// PutGrants replaces the grants of a Consent by those of its new version, keeps what it was
 	// resolved against, and raises the person's epoch.
