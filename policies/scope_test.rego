@@ -68,6 +68,16 @@ test_operator_reads_nothing if rights({"kind": "operator"}) == set()
 
 test_writer if rights({"action": "write", "type": "CarePlan"}) == {"own", "write"}
 
+# Who may write a type gains nothing by it in a question of another kind.
+test_writing_is_asked_as_such if {
+	every kind, type in {"person": "CarePlan", "patient": "Consent", "machine": "Subscription", "operator": "Organization"} {
+		"write" in rights({"kind": kind, "action": "write", "type": type})
+		every action in ["read", "message", "notify", "contribute", ""] {
+			rights({"kind": kind, "action": action, "type": type}) == rights({"kind": kind, "action": action})
+		}
+	}
+}
+
 glass := {"purpose": "BTG", "hpr": true, "reason": true, "bound": true, "sector": "hf"}
 
 test_emergency if {
