@@ -28,6 +28,10 @@ func TestFewTermsAreWrittenOut(t *testing.T) {
 		if sql := newScoped(scope, "CarePlan", &args).coverOneSQL(); strings.Contains(sql, "unnest") != c.table {
 			t.Errorf("%d terms: %s", c.terms, sql)
 		}
+		scope.Join = &gateway.Join{}
+		if sql := newScoped(scope, "CarePlan", new(arguments)).coverOneSQL(); !strings.Contains(sql, "grant_") {
+			t.Errorf("%d terms, and the grants of each person are not asked: %s", c.terms, sql)
+		}
 	}
 }
 
@@ -84,6 +88,8 @@ func TestPeriodsMeet(t *testing.T) {
 	}{
 		"permitted on that date":     {gateway.Allow, low, high, true},
 		"permitted a moment later":   {gateway.Allow, low.Add(time.Second), high, false},
+		"permitted from then on":     {gateway.Allow, low, time.Time{}, true},
+		"permitted from later on":    {gateway.Allow, low.Add(time.Second), time.Time{}, false},
 		"permitted a moment less":    {gateway.Allow, low, high.Add(-time.Second), false},
 		"denied until it begins":     {gateway.Deny, low.AddDate(-1, 0, 0), low, true},
 		"denied until it has begun":  {gateway.Deny, low.AddDate(-1, 0, 0), low.Add(time.Second), false},
