@@ -80,6 +80,8 @@ unreadable(change) if {
 	consents := [formula_test.consent(formula_test.permit), json.patch(formula_test.consent(object.union(deny, to("Organization/c"))), [change])]
 	a := releasable.answer with input as object.union(formula_test.whole, {"consents": consents})
 	a == {"releasable": false, "covered": set()}
+	permits := json.patch(formula_test.consent(formula_test.permit), [change])
+	releasable.permitted == set() with input as object.union(formula_test.whole, {"consents": [permits]})
 }
 
 # What another has withdrawn permits nothing, and what it denies stands.
@@ -195,10 +197,17 @@ test_hjemmel if {
 	not crosses([on, message, {"question": {"action": "read", "message": ""}}])
 	not crosses([on, message, came, {"record": {"sent": [{"to": "3", "message": "EPIKRISE", "labels": ["logistikk", "samarbeid"]}]}}])
 	not crosses([on, message, came, {"record": {"sent": [{"to": "4", "message": "LOG_INNLAGT", "labels": ["logistikk", "samarbeid"]}]}}])
+	other := {"to": "4", "message": "LOG_INNLAGT", "labels": ["logistikk", "samarbeid"]}
+	not crosses([on, message, came, {"record": {"sent": [{"to": "3", "message": "EPIKRISE", "labels": ["logistikk", "samarbeid"]}, other]}}])
+	crosses([on, message, came, {"record": {"sent": [{"to": "3", "message": "LOG_INNLAGT", "labels": ["logistikk", "samarbeid"]}, other]}}])
 	not crosses([on, message, came, {"record": {"sent": [{"to": "3", "message": "LOG_INNLAGT", "labels": ["samarbeid"]}]}}])
 	not crosses([on, message, came, {"record": {"labels": ["rus"], "sent": [{"to": "3", "message": "LOG_INNLAGT", "labels": ["rus"]}]}}])
 	not crosses([on, message, came, {"question": {"action": "notify"}}])
 	not crosses([on, message, came, {"question": {"action": "contribute"}}])
+	releasable.action_asked == "read" with input as object.union_n([formula_test.whole, came])
+	every act in ["read", "notify", "contribute"] {
+		not releasable.action_asked with input as object.union(formula_test.whole, {"question": {"action": act}})
+	}
 }
 
 crosses(changes) if {

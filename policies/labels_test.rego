@@ -41,7 +41,7 @@ test_atc if {
 		volven("7180", c).labels == {"rus", "legemidler"}
 	}
 	volven("7180", "N07BA01").labels == {"legemidler"}
-	volven("7180", "?").known == false
+	volven("7180", "?") == {"labels": set(), "known": false}
 }
 
 test_units if {
@@ -65,6 +65,8 @@ test_single_codes if {
 	found("http://loinc.org", "1-1").known == false
 	found("http://sluse.no/fhir/CodeSystem/informasjonskategori", "bolig") == {"labels": {"bolig"}, "known": true}
 	found("urn:ukjent", "F10") == {"labels": set(), "known": false}
+	found("urn:ukjent", "bolig") == {"labels": set(), "known": false}
+	found("http://sluse.no/fhir/CodeSystem/informasjonskategori", "ukjent") == {"labels": set(), "known": false}
 }
 
 test_types if {
@@ -75,6 +77,21 @@ test_types if {
 	labels.found.labels == set() with input as {"kind": "focus", "type": "Condition"}
 	labels.found.labels == {"kriseplan"} with input as {"kind": "category", "type": "CarePlan", "system": "urn:oid:2.16.578.1.12.4.1.1.9602", "code": "A01-2"}
 	labels.found.labels == set() with input as {"kind": "category", "type": "Task", "system": "urn:oid:2.16.578.1.12.4.1.1.9602", "code": "A01-2"}
+}
+
+# A category never adds a doubt; it is a crisis plan by system and code, and any label that it names.
+test_categories if {
+	category("Goal", "urn:oid:2.16.578.1.12.4.1.1.9602", "A01-2") == {"labels": {"kriseplan"}, "known": true}
+	category("CarePlan", "urn:oid:2.16.578.1.12.4.1.1.9602", "A01-3") == {"labels": set(), "known": true}
+	category("CarePlan", "urn:ukjent", "A01-2") == {"labels": set(), "known": true}
+	category("Flag", "http://sluse.no/fhir/CodeSystem/informasjonskategori", "bolig") == {"labels": {"bolig"}, "known": true}
+	category("Flag", "urn:ukjent", "bolig") == {"labels": set(), "known": true}
+	labels.found.known with input as {"kind": "focus", "type": "Condition"}
+	labels.found.known with input as {"kind": "name", "code": "Sagene legekontor"}
+}
+
+category(type, system, code) := x if {
+	x := labels.found with input as {"kind": "category", "type": type, "system": system, "code": code}
 }
 
 test_items if {
@@ -121,6 +138,22 @@ test_lists_that_say_nothing if {
 	}
 	volven("7322", "").known == false
 	volven("9999", "1").known == false
+}
+
+# What a code, a theme or an item tells, it tells of no other kind of fact.
+test_tables_are_apart if {
+	every fact in [
+		{"system": "urn:oid:2.16.578.1.12.4.1.1.7110", "code": "F10"}, {"system": "urn:oid:2.16.578.1.12.4.1.1.7180", "code": "N02"},
+		{"system": "http://sluse.no/fhir/CodeSystem/brukerplan", "code": "okonomi"}, {"system": "http://sluse.no/fhir/CodeSystem/informasjonskategori", "code": "bolig"},
+		{"system": "urn:oid:2.16.578.1.12.4.1.1.8279", "code": "DIALOG_NOTAT"}, {"system": "urn:oid:2.16.578.1.12.4.1.1.9152", "code": "1"},
+	] {
+		every kind in ["item", "type", ""] {
+			labels.found == {"labels": set(), "known": false} with input as object.union(fact, {"kind": kind, "type": "Device"})
+		}
+	}
+	every kind in ["code", "theme", "type", ""] {
+		labels.found == {"labels": set(), "known": false} with input as {"kind": kind, "type": "Device", "system": "alna-kartlegging", "code": "5.4"}
+	}
 }
 
 # What is asked of one kind of fact is no answer to another.

@@ -100,6 +100,8 @@ unsound := [
 	put("/resource/provision/purpose", []), put("/resource/provision/purpose/0/code", "UKJENT"), put("/resource/provision/purpose/0/system", "http://example.org/purpose"),
 	put("/resource/provision/class", []), put("/resource/provision/class/0/system", "http://example.org/class"),
 	put("/resource/provision/class/0", {"system": "urn:ietf:rfc:3986", "code": "http://example.org/CarePlan"}),
+	put("/resource/provision/class/0", {"system": "http://example.org/class", "code": "http://hl7.org/fhir/StructureDefinition/CarePlan"}),
+	put("/resource/provision/class/0", {"code": "http://hl7.org/fhir/StructureDefinition/CarePlan"}),
 	put("/resource/provision/action", []), put("/resource/provision/action/0/coding/0/code", "use"),
 	put("/resource/provision/action/0/coding/0/system", "http://example.org/action"), put("/resource/provision/action/0/coding", []),
 	put("/resource/provision/actor", {"0": party("IRCP", "b")}), put("/resource/provision/securityLabel", {"0": label("rus")}),

@@ -144,6 +144,9 @@ test_wide if {
 	wide(["Practitioner/p", "Organization/a"], {})
 	wide(["Practitioner/p", "Organization/a"], {"party": "2"})
 	wide(["Practitioner/p", "HealthcareService/u"], {"unit": "8"})
+	wide(["Practitioner/p", "PractitionerRole/pr", "Organization/b"], {"role": "psykolog"})
+	wide(["Practitioner/p", "HealthcareService/u", "Organization/b"], {"unit": "8"})
+	not wide(["Practitioner/p", "PractitionerRole/pr", "Organization/b"], {"party": "4", "role": "psykolog"})
 	wide(["Organization/unit"], {"unit": "9"})
 	wide(["Organization/unit"], {"unit": ""})
 	not wide(["Organization/unit"], {})
@@ -158,6 +161,28 @@ test_wide if {
 	not wide(["Practitioner/p", "HealthcareService/u"], {"party": "2"})
 	not wide(["Practitioner/p", "Organization/a"], {"practitioner": "6", "party": "3"})
 }
+
+# The parties within which a Practitioner is known: for a permit those that are named on the way to it, for a deny all that
+# the Consent names, with their parts. Who cannot be told is none of them, and where there is none a deny is about every party.
+test_parties_of_a_practitioner if {
+	receiver.chain_parties([refs(["Location/l", "Practitioner/at", "Organization/nobody", "CareTeam/t"])]) == set() with input as with_practitioner_at("3")
+	receiver.chain_parties([refs(["Organization/a"]), refs(["Organization/b"])]) == {"1", "3"} with input as world({})
+	every ref in ["Organization/a", "HealthcareService/u", "PractitionerRole/pr"] {
+		receiver.chain_parties([refs([ref])]) == {"1"} with input as world({})
+	}
+	some_parties(["Organization/a", "Practitioner/p"]) == {"1", "2"}
+	some_parties(["PractitionerRole/pr"]) == {"1", "2"}
+	some_parties(["HealthcareService/u"]) == {"1"}
+	some_parties(["Organization/nobody", "Organization/x", "HealthcareService/none", "HealthcareService/loose", "PractitionerRole/none", "PractitionerRole/loose", "Location/l", "Practitioner/at"]) == set()
+	unknown := object.union(refs(["HealthcareService/none"]), {"provision": [refs(["Practitioner/p"])]})
+	receiver.wide({"resource": {"provision": unknown}}, unknown.provision[0]) with input as world({"party": "3"})
+}
+
+some_parties(list) := p if {
+	p := receiver.consent_parties({"resource": {"provision": refs(list)}}) with input as with_practitioner_at("3")
+}
+
+with_practitioner_at(id) := object.union(world({}), {"directory": {"Practitioner/at": entry({"party": id, "practitioner": "6"})}})
 
 member(ref) := {"member": {"reference": ref}}
 
@@ -191,6 +216,10 @@ test_members_then_and_now if {
 		not by_team("3", team(pair[0]), team(pair[1]), {})
 	}
 	by_team("3", team({"period": {"start": "2026-06-01", "end": "2026-06-01"}}), team({}), {})
+	by_team("3", team({"period": {"start": "2026-06-01T10:00:00Z"}}), team({}), {})
+	not by_team("3", team({"period": {"start": "2026-06-01T10:00:01Z"}}), team({}), {})
+	by_team("3", team({"period": {"end": "2026-06-01T10:00:00Z"}}), team({}), {})
+	not by_team("3", team({"period": {"end": "2026-06-01T09:59:59Z"}}), team({}), {})
 	not by_team("3", null, team({}), {})
 	not by_team("3", team({}), null, {})
 }
@@ -254,6 +283,7 @@ test_team_struck if {
 	struck(b, team({"participant": {"0": member("Organization/b")}}), {})
 	struck(team({"participant": [member("Patient/k")]}), team({"participant": [member("RelatedPerson/m")]}), {})
 	not struck(b, team({"participant": [member("Patient/k"), member("Organization/b")]}), {})
+	not struck(b, team({"participant": [member("RelatedPerson/m"), member("Organization/b")]}), {})
 	struck(b, team({"participant": [member("Organization/x"), member("Organization/b")]}), {})
 	struck(b, team({"participant": [{"member": {}}, member("Organization/b")]}), {})
 	struck(b, team({"participant": [{"member": {"reference": 1}}, member("Organization/b")]}), {})
@@ -363,12 +393,29 @@ test_role_struck if {
 	role_struck([doctor({"by": "4", "resource": {"generalPractitioner": [{"reference": "PractitionerRole/pr"}]}})], {"role": "psykolog"})
 	role_struck([doctor({"by": "4", "resource": {"generalPractitioner": [{"reference": "PractitionerRole/pr"}]}})], {"party": "2"})
 	role_struck([doctor({"by": "4", "resource": {"generalPractitioner": [{"reference": "PractitionerRole/role"}]}})], {"practitioner": "6"})
+	role_struck([in_team({"reference": "Practitioner/p"}, "Organization/a")], {})
+	role_struck([in_team({"reference": "Practitioner/p"}, "Organization/x")], {"party": "9", "practitioner": "6"})
+	role_struck([in_team({}, "Organization/a")], {"party": "9", "practitioner": "6"})
+	not role_struck([in_team({"reference": "Practitioner/p"}, "Organization/a")], {"practitioner": "6"})
+	not role_struck([in_team({"reference": "Practitioner/p"}, "Organization/b")], {})
 	not role_struck([doctor({"by": "4"})], {"party": "9"})
 	not role_struck([doctor({"patient": true})], {"party": "9"})
 	not role_struck([doctor({"by": "4", "resource": {"generalPractitioner": [{"reference": "PractitionerRole/pr"}]}})], {"practitioner": "6"})
 	not role_struck([doctor({"by": "4", "resource": {"generalPractitioner": [{"reference": "PractitionerRole/pr"}]}})], {"party": "9"})
 	not role_struck([doctor({"by": "4", "resource": {"generalPractitioner": [{"reference": "PractitionerRole/role"}]}})], {"role": "psykolog"})
 }
+
+# A person's party is that on whose behalf she has the role, whatever the directory says of her.
+test_bearer_on_behalf if {
+	m := {"member": {"reference": "Practitioner/at"}, "onBehalfOf": {"reference": "Organization/b"}}
+	not receiver.bearer_struck(m) with input as object.union(with_practitioner_at("1"), {"question": {"practitioner": "6"}})
+	receiver.bearer_struck(m) with input as object.union(with_practitioner_at("1"), {"question": {"practitioner": "6", "party": "3"}})
+}
+
+in_team(ref, behalf) := {"by": "4", "patient": false, "resource": team({"participant": [{
+	"member": ref, "onBehalfOf": {"reference": behalf},
+	"role": [{"coding": [{"system": "urn:oid:2.16.578.1.12.4.1.1.9034", "code": "6"}]}],
+}]})}
 
 in_group(then, now, changes) if {
 	p := to([named("mottakergruppe", "g")])
@@ -430,6 +477,7 @@ test_group_struck if {
 	group_struck({"g": unit}, other, {"party": "2"})
 	group_struck({}, other, {})
 	group_struck({"g": "x"}, other, {})
+	group_struck({"g": {"0": other[0]}}, other, {})
 	group_struck({"g": [{"unit": "7"}]}, other, {})
 	group_struck({"g": [{"party": 3}]}, other, {})
 	group_struck({"g": [{"party": "3", "unit": 7}]}, other, {})

@@ -45,6 +45,21 @@ test_machine_reads_nothing if rights({"kind": "machine"}) == {"address"}
 
 test_patient if rights({"kind": "patient", "herself": true}) == {"own", "self", "insight", "ledger-person", "address"}
 
+# Who herself is asked about, is told of nobody but the patient.
+test_herself_is_the_patient if {
+	every kind in ["person", "machine", "compliance", "operator", ""] {
+		rights({"kind": kind, "herself": true}) == rights({"kind": kind})
+	}
+}
+
+test_messages_are_between_parties if {
+	every kind in ["patient", "compliance", "operator", "", null] {
+		every action in ["message", "notify"] {
+			rights({"kind": kind, "action": action, "herself": true}) == set()
+		}
+	}
+}
+
 test_patient_about_another if rights({"kind": "patient"}) == {"address"}
 
 test_compliance if rights({"kind": "compliance"}) == {"ledger-compliance", "consents-compliance"}
@@ -52,6 +67,16 @@ test_compliance if rights({"kind": "compliance"}) == {"ledger-compliance", "cons
 test_operator_reads_nothing if rights({"kind": "operator"}) == set()
 
 test_writer if rights({"action": "write", "type": "CarePlan"}) == {"own", "write"}
+
+# Who may write a type gains nothing by it in a question of another kind.
+test_writing_is_asked_as_such if {
+	every kind, type in {"person": "CarePlan", "patient": "Consent", "machine": "Subscription", "operator": "Organization"} {
+		"write" in rights({"kind": kind, "action": "write", "type": type})
+		every action in ["read", "message", "notify", "contribute", ""] {
+			rights({"kind": kind, "action": action, "type": type}) == rights({"kind": kind, "action": action})
+		}
+	}
+}
 
 glass := {"purpose": "BTG", "hpr": true, "reason": true, "bound": true, "sector": "hf"}
 
@@ -66,6 +91,12 @@ test_shield if {
 	rights({"shield": 2}) == {"own", "fetched", "ledger-party", "custody"}
 	rights({"shield": 2, "kind": "machine", "action": "message"}) == {"own", "manual"}
 	rights({"shield": 2, "kind": "machine", "action": "notify"}) == {"own"}
+	rights({"shield": 2, "action": "contribute"}) == {"own"}
+	rights({"shield": 1, "action": "contribute"}) == {"own", "consented-contribute"}
+	every grade in [1, 2, null] {
+		rights({"shield": grade, "kind": "patient", "herself": true}) == {"own", "self", "insight", "ledger-person"}
+		not "address" in rights({"shield": grade, "kind": "machine", "action": "message"})
+	}
 }
 
 test_no_question if {
@@ -93,6 +124,14 @@ test_outside_period if {
 	across({"now": 99}) != nothing
 	across({"now": 100}) == nothing
 	across({"now": -1}) == nothing
+}
+
+test_unreadable_period if {
+	every bound in [null, "", "100", true, {}] {
+		across({"index": object.union(asker.index, {"from": bound})}) == nothing
+		across({"index": object.union(asker.index, {"until": bound})}) == nothing
+		across({"now": bound}) == nothing
+	}
 }
 
 test_denies_are_whole if across({"denies": {"COC p:1", "* p:1", "COC *"}}) == nothing
