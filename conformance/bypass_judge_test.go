@@ -300,7 +300,7 @@ func (b *bypass) control(q inquiry, key string, absent inquiry) answer {
 func (b *bypass) likeAbsent(q inquiry, a answer, c int, absent inquiry, bodies bool) {
 	none := b.control(q, recordClasses[c].kind, absent)
 	if a.status != none.status {
-		b.fault(q, c, fmt.Sprintf("status %d, for what there is not %d", a.status, none.status), a)
+		b.fault(q, c, fmt.Sprintf("status %d, for what there is not %d: %.400s", a.status, none.status, none.body), a)
 		return
 	}
 	if bodies {
