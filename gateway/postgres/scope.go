@@ -355,8 +355,9 @@ func (s *scoped) releasesSQL(r, c, f string) string {
 // fetchSQL joins, as f, the mask under which the party fetched version v of resource r: by its key. A planner without
 // statistics takes all that the party ever fetched for little, and reads it whole.
 func (s *scoped) fetchSQL(r, v, f string) string {
+	w := f + "_w" // no name that r or v may have: it would stand for itself, and any version would do
 	return `
-left join lateral (select w.mask from fetched w where w.party = ` + s.own() + ` and w.rid = ` + r + `.rid and w.version = ` + v + `.version offset 0) ` + f + ` on true`
+left join lateral (select ` + w + `.mask from fetched ` + w + ` where ` + w + `.party = ` + s.own() + ` and ` + w + `.rid = ` + r + `.rid and ` + w + `.version = ` + v + `.version offset 0) ` + f + ` on true`
 }
 
 func (s *scoped) fetchedSQL(f string) string {
