@@ -1,6 +1,7 @@
 package conformance_test
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -117,6 +118,10 @@ func (b *bypass) sendIt(q inquiry) answer {
 	at := *b.server
 	at.base = base
 	first, err := at.send(q.method, q.path, token, q.media, []byte(q.body), q.header...)
+	// What took too long because of all that is asked beside it does not do so three times more.
+	for n := 0; n < 3 && err == nil && first.status == http.StatusForbidden && bytes.Contains(first.body, []byte(`"search.too-costly"`)); n++ {
+		first, err = at.send(q.method, q.path, token, q.media, []byte(q.body), q.header...)
+	}
 	if err != nil {
 		b.fault(q, -1, err.Error(), first)
 		return first

@@ -313,7 +313,6 @@ type Permit struct {
 	code     InteractionCode
 	actor    Actor
 	party    Party
-	outlines *outlines // nil: remembers nothing
 	withheld []Withholding
 }
 

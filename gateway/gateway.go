@@ -30,7 +30,6 @@ import (
 // Gateway performs interactions and exchanges messages. It is the only way in.
 type Gateway struct {
 	Config
-	outlines  *outlines
 	standings *recent[standingKey, Standing] // what decisions stood on lately
 }
 
@@ -68,7 +67,7 @@ func New(c Config) (*Gateway, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Gateway{Config: c, outlines: newOutlines(), standings: newRecent[standingKey, Standing](maxStandings)}, nil
+	return &Gateway{Config: c, standings: newRecent[standingKey, Standing](maxStandings)}, nil
 }
 
 // Do performs one FHIR interaction for the actor. It returns after the ledger is durable; an

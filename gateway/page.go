@@ -196,9 +196,9 @@ func (p *page) lay(by *Permit, r *Record, covered Labels) (withheld Labels, err 
 	}
 	if body == nil && !r.Deleted {
 		if p.shown == nil && p.kind != ndjson {
-			return p.layCut(by, r, covered)
+			return p.layCut(r, covered)
 		}
-		if body, withheld, err = by.outlines.cut(nil, r, covered); err != nil {
+		if body, withheld, err = cut(nil, r, covered); err != nil {
 			return 0, err
 		}
 	}
@@ -222,11 +222,11 @@ func (p *page) keeps(r *Record, body []byte) error {
 }
 
 // layCut is lay of a row of which something is cut.
-func (p *page) layCut(by *Permit, r *Record, covered Labels) (withheld Labels, err error) {
+func (p *page) layCut(r *Record, covered Labels) (withheld Labels, err error) {
 	p.begin(r)
 	p.entries = append(p.entries, `,"resource":`...)
 	from := len(p.entries)
-	if p.entries, withheld, err = by.outlines.cut(p.entries, r, covered); err != nil {
+	if p.entries, withheld, err = cut(p.entries, r, covered); err != nil {
 		return 0, err
 	}
 	if err := p.keeps(r, p.entries[from:len(p.entries):len(p.entries)]); err != nil {

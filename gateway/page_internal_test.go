@@ -1,10 +1,14 @@
 package gateway
 
-import "context"
+import (
+	"context"
+	"errors"
+)
 
 // PageOf asks a search as it is asked and keeps what the store answered. What it gives does the rest of
-// the work of the page: the decision, and every row decided anew, cut and laid down.
-func PageOf(ctx context.Context, g *Gateway, a Actor, in Interaction) (page func(epoch int64) (rows, size int, err error), err error) {
+// the work of the page: the decision, and every row decided anew, cut and laid down; by the Outlines that were stored, or
+// without them.
+func PageOf(ctx context.Context, g *Gateway, a Actor, in Interaction, outlined bool) (page func(epoch int64) (rows, size int, err error), err error) {
 	err = g.Store.Snapshot(ctx, func(v View) error {
 		who, err := g.resolve(ctx, v, a)
 		if err != nil {
@@ -17,6 +21,14 @@ func PageOf(ctx context.Context, g *Gateway, a Actor, in Interaction) (page func
 		facts, err := v.FactsFor(ctx, []PersonID{found.rows[0].Person})
 		if err != nil {
 			return err
+		}
+		for i := range found.rows {
+			if (found.rows[i].Outline != nil) != outlined {
+				if outlined {
+					return errors.New("a row without an Outline")
+				}
+				found.rows[i].Outline = nil
+			}
 		}
 		q := Question{Action: ReadAction, Named: true, Facts: facts[0], Type: in.Target.Type}
 		page = func(epoch int64) (int, int, error) {
@@ -34,6 +46,3 @@ func PageOf(ctx context.Context, g *Gateway, a Actor, in Interaction) (page func
 	})
 	return page, err
 }
-
-// ForgetOutlines takes away what is remembered of how versions are cut.
-func ForgetOutlines(g *Gateway) { g.outlines = newOutlines() }

@@ -99,7 +99,7 @@ func (g *Gateway) permit(ctx context.Context, who asked, code InteractionCode, q
 			d.Scope.Join = &join
 		}
 	}
-	return Permit{decision: d, code: code, actor: who.Actor, party: who.party, outlines: g.outlines, withheld: withheld}, nil
+	return Permit{decision: d, code: code, actor: who.Actor, party: who.party, withheld: withheld}, nil
 }
 
 // guardInsight keeps from the patient what is withheld from her, and lets compliance see what it is to review.

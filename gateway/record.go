@@ -29,6 +29,7 @@ type Record struct {
 	Refused   bool            // AuditEvent only: of a refusal
 	Place     Cursor          // in the order of the search that found it
 	Body      []byte
+	Outline   fhir.Outline // how the body is cut; nil: it is read
 }
 
 // at is the place in the order of the last search, or among what was written lately.

@@ -353,7 +353,7 @@ func (s *sending) take(r Record) (bool, error) {
 // names as contacts and as answering for it: it goes as the section does that it becomes.
 func (p Permit) sent(r Record, covered Labels) (body []byte, withheld Labels, err error) {
 	if r.Reference.Type == "CareTeam" && !p.Scope().owns(r) {
-		return cut(r, covered)
+		return cut(nil, &r, covered)
 	}
 	return p.release(r)
 }

@@ -68,7 +68,7 @@ func (p Permit) release(r Record) (body []byte, withheld Labels, err error) {
 	if body, err = p.uncut(&r); body != nil || err != nil {
 		return body, 0, err
 	}
-	return p.outlines.cut(nil, &r, covered)
+	return cut(nil, &r, covered)
 }
 
 // uncut gives the bytes of a record of which nothing is cut, its own or of which there is a view; nil of any other.
@@ -83,9 +83,4 @@ func (p *Permit) uncut(r *Record) ([]byte, error) {
 		return reviewView(*r)
 	}
 	return nil, nil
-}
-
-// cut takes away what is not covered.
-func cut(r Record, covered Labels) (body []byte, withheld Labels, err error) {
-	return (*outlines)(nil).cut(nil, &r, covered)
 }

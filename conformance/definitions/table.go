@@ -18,6 +18,7 @@
 package definitions
 
 import (
+	"crypto/sha256"
 	_ "embed" // r4.txt
 	"fmt"
 	"strconv"
@@ -27,6 +28,9 @@ import (
 
 //go:embed r4.txt
 var r4 string
+
+// R4Digest is SHA-256 of the definitions as they are kept: other definitions have another.
+func R4Digest() [sha256.Size]byte { return sha256.Sum256([]byte(r4)) }
 
 // Tables are the definitions of one FHIR version.
 type Tables struct {

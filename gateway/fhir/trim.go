@@ -1,6 +1,9 @@
 package fhir
 
-import "strings"
+import (
+	"strings"
+	"sync"
+)
 
 // Trim tells what leaves a document before others than its holder get it: the narrative of the resource and of what it
 // contains, what a reference says beside its target, and what the fields name. It serves many goroutines.
@@ -13,24 +16,24 @@ type Trim struct {
 	Open map[Type]bool
 	// OpenSystems are the systems of identifiers that only those types have.
 	OpenSystems map[string]bool
+
+	sealing sync.Once
+	sealed  [sealSize]byte
 }
 
 // told is what a reference says of its target beside where it is.
 var told = [...]string{"display", "identifier"}
 
 // Append appends the document to dst, trimmed, and less the values at paths (Resource.At); what else stands in it stays
-// as it is, byte for byte. It is done in one reading where that can be, which gives the Cuts too, else by an Editor, with
-// the same bytes. The error is *Error: of what is no resource, or of a path at which nothing is.
-func (t *Trim) Append(dst, body []byte, limits Limits, paths []string) ([]byte, *Cuts, error) {
+// as it is, byte for byte. It is done in one reading where that can be, else by an Editor, with the same bytes. The error
+// is *Error: of what is no resource, or of a path at which nothing is.
+func (t *Trim) Append(dst, body []byte, limits Limits, paths []string) ([]byte, error) {
 	if len(body) <= limits.orDefaults().Bytes {
-		if cuts := t.quick(body, paths); cuts != nil {
-			if out, ok := cuts.Append(dst, body); ok {
-				return out, cuts, nil
-			}
+		if out, ok := t.quick(dst, body, paths); ok {
+			return out, nil
 		}
 	}
-	out, err := t.edit(dst, body, limits, paths)
-	return out, nil, err
+	return t.edit(dst, body, limits, paths)
 }
 
 // edit is Append by an Editor.

@@ -2,38 +2,26 @@ package fhir
 
 import (
 	"bytes"
-	"hash/crc32"
-	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
-
-// Cuts is how one document was trimmed: which bytes of it stay, and what stands between them. It never changes, serves
-// many goroutines, and holds nothing of the document but its tags.
-type Cuts struct {
-	spans   []span
-	written []byte
-	length  int
-	sum     uint32
-}
 
 // span is a range of the document; with a negative beginning, of what is written: from -1-from.
 type span struct{ from, to int32 }
 
-// Size tells how many ranges there are.
-func (c *Cuts) Size() int { return len(c.spans) + len(c.written)/8 }
-
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
-// Append appends the document to dst, trimmed as it was. It is false when body is not the document that the Cuts were
-// made of.
-func (c *Cuts) Append(dst, body []byte) ([]byte, bool) {
-	if len(body) != c.length || crc32.Checksum(body, castagnoli) != c.sum {
+// quick appends the document to dst, trimmed in one reading, without a tree. It takes apart only what the strict reader
+// takes apart in the same way, and declines whatever it would have to look at twice: a name or a target that is written
+// with an escape, the sibling of what goes in an array, and all that is no JSON.
+func (t *Trim) quick(dst, body []byte, paths []string) ([]byte, bool) {
+	q := quicks.Get().(*quick) //nolint:errcheck // nothing else is put there
+	defer q.put()
+	if !q.read(t, body, paths, false) {
 		return dst, false
 	}
-	for _, s := range c.spans {
+	for _, s := range q.spans {
 		if s.from < 0 {
-			dst = append(dst, c.written[-1-s.from:s.to]...)
+			dst = append(dst, q.written[-1-s.from:s.to]...)
 		} else {
 			dst = append(dst, body[s.from:s.to]...)
 		}
@@ -41,44 +29,53 @@ func (c *Cuts) Append(dst, body []byte) ([]byte, bool) {
 	return dst, true
 }
 
-// quick gives the Cuts in one reading, without a tree. It takes apart only what the strict reader takes apart in the same
-// way, and gives nil for whatever it would have to look at twice: a name or a target that is written with an escape, the
-// sibling of what goes in an array, and all that is no JSON.
-func (t *Trim) quick(body []byte, paths []string) *Cuts {
-	q := quick{Trim: t, src: body}
+// quicks are readings that are over: what one grew to, the next need not.
+var quicks = sync.Pool{New: func() any { return new(quick) }}
+
+func (q *quick) put() {
+	q.src = nil
+	quicks.Put(q)
+}
+
+// read reads the document, less the values at paths; marking leaves these in and notes where they and their siblings
+// stand.
+func (q *quick) read(t *Trim, body []byte, paths []string, marking bool) bool {
+	*q = quick{
+		Trim: t, src: body, marking: marking,
+		want: q.want[:0], spans: q.spans[:0], written: q.written[:0], arrays: q.arrays[:0], elements: q.elements[:0],
+	}
 	if len(paths) > maxQuickPaths {
-		return nil
+		return false
 	}
 	q.space()
 	kind, ok := q.member("resourceType")
 	if !ok || kind == nil {
-		return nil
+		return false
 	}
 	root := place{typ: tables().structures[string(kind)], stands: atRoot}
 	if root.typ == nil {
-		return nil
+		return false
 	}
-	q.want, q.spans = q.room[:0], q.ranges[:0]
-	for _, path := range paths {
+	for i, path := range paths {
 		rest, ok := strings.CutPrefix(path, root.typ.name)
 		if ok && (rest == "" || rest[0] == '.') {
 			path = strings.TrimPrefix(rest, ".")
 		}
 		if path == "" || strings.HasPrefix(path, "meta") {
-			return nil
+			return false
 		}
-		q.want = append(q.want, path)
+		q.want = append(q.want, wanted{path, int32(i)}) //nolint:gosec // few
 	}
 	q.tag, q.gone = t.Tags[Type(kind)], t.Members[Type(kind)]
 	if gone, ok := q.value(root); !ok || gone || q.tag != "" || q.found != len(paths) {
-		return nil
+		return false
 	}
 	q.space()
 	if q.pos != len(body) {
-		return nil
+		return false
 	}
 	q.flush(q.pos, q.pos)
-	return &Cuts{spans: slices.Clone(q.spans), written: q.written, length: len(body), sum: crc32.Checksum(body, castagnoli)}
+	return true
 }
 
 // maxQuickPaths: every element of a list is looked up among all that is to go, which an Editor does not.
@@ -92,12 +89,32 @@ type quick struct {
 	spans     []span
 	written   []byte
 	depth     int
-	want      []string // what is to go below the values being read, innermost last
+	want      []wanted // what is to go below the values being read, innermost last
 	found     int      // of what is to go
 	tag       string   // still to be written
 	gone      string   // member of the resource that goes
-	room      [24]string
-	ranges    [32]span
+	marking   bool     // what is to go stays, and is noted
+	arrays    []marked
+	elements  []elementSpan
+}
+
+// wanted is what is to go below a value, and which of all that is.
+type wanted struct {
+	path string
+	part int32
+}
+
+// marked is an array of which elements may go: where it begins, and what goes when all of them do; of no length where that
+// is not known.
+type marked struct {
+	at    int
+	whole span
+}
+
+// elementSpan is an element of such an array.
+type elementSpan struct {
+	array, part int32 // part -1: it stays
+	span
 }
 
 // place is where a value stands.
@@ -135,7 +152,7 @@ func (q *quick) blank() {
 // flush keeps what stands up to a place, and goes on from another.
 func (q *quick) flush(to, next int) {
 	if q.from < to {
-		q.spans = append(q.spans, span{int32(q.from), int32(to)}) //nolint:gosec // a document is of 16 MiB at most
+		q.spans = append(q.spans, between(q.from, to))
 	}
 	q.from = next
 }
@@ -417,6 +434,7 @@ func (q *quick) stays(h *holder, from int) bool {
 func (q *quick) array(at place) (gone, ok bool) {
 	h := holder{start: q.pos, last: q.pos + 1}
 	outer := len(q.want)
+	number := q.mark(at.want)
 	empty, ok := q.enter(']')
 	if empty || !ok {
 		return false, ok
@@ -428,16 +446,23 @@ func (q *quick) array(at place) (gone, ok bool) {
 	for i, more := 0, true; more; i++ {
 		next := at
 		next.want, next.sibling = len(q.want), false
-		take, ok := q.element(i, at.want, outer)
+		part, ok := q.element(i, at.want, outer)
 		if !ok || q.pos >= len(q.src) || q.src[q.pos] == '[' {
 			return false, false
 		}
+		from := q.pos
 		q.begin(&h)
-		if gone, ok = q.take(next, take); !ok || gone && at.sibling {
+		if gone, ok = q.take(next, part >= 0 && !q.marking); !ok || gone && at.sibling {
 			return false, false
 		}
 		q.want = q.want[:outer]
 		q.end(&h, gone)
+		if number >= 0 {
+			if gone {
+				return false, false
+			}
+			q.elements = append(q.elements, elementSpan{number, part, between(from, q.pos)})
+		}
 		if more, ok = q.more(']'); !ok {
 			return false, false
 		}
@@ -446,30 +471,49 @@ func (q *quick) array(at place) (gone, ok bool) {
 	return !h.kept, true
 }
 
-// element notes what is to go below an element, and tells whether it goes itself.
-func (q *quick) element(i, from, to int) (take, ok bool) {
-	for _, path := range q.want[from:to] {
-		if path == "" || path[0] != '[' {
+func between(from, to int) span { return span{int32(from), int32(to)} } //nolint:gosec // a document is of 16 MiB at most
+
+// mark notes the array at hand when elements of it may go, which it does not while they go; -1 when it does not.
+func (q *quick) mark(from int) int32 {
+	if !q.marking {
+		return -1
+	}
+	for _, w := range q.want[from:] {
+		if w.path != "" && w.path[0] == '[' && w.path[len(w.path)-1] == ']' && strings.IndexByte(w.path, ']') == len(w.path)-1 {
+			q.arrays = append(q.arrays, marked{at: q.pos})
+			return int32(len(q.arrays) - 1) //nolint:gosec // as many as there are paths, at most
+		}
+	}
+	return -1
+}
+
+// element notes what is to go below an element, and tells which of all that it is itself; -1: none.
+func (q *quick) element(i, from, to int) (part int32, ok bool) {
+	part = -1
+	for _, w := range q.want[from:to] {
+		if w.path == "" || w.path[0] != '[' {
 			continue
 		}
-		number, rest, ok := strings.Cut(path[1:], "]")
+		number, rest, ok := strings.Cut(w.path[1:], "]")
 		if !ok {
-			return false, false
+			return -1, false
 		}
 		if n, err := strconv.Atoi(number); err != nil || n != i {
 			continue
 		}
 		switch {
+		case rest == "" && q.marking && part >= 0:
+			return -1, false
 		case rest == "":
-			take = true
+			part = w.part
 			q.found++
 		case rest[0] == '.':
-			q.want = append(q.want, rest[1:])
+			q.want = append(q.want, wanted{rest[1:], w.part})
 		default:
-			return false, false
+			return -1, false
 		}
 	}
-	return take, true
+	return part, true
 }
 
 func (q *quick) object(at place, bare bool) (gone, ok bool) {
@@ -511,7 +555,7 @@ func (q *quick) object(at place, bare bool) (gone, ok bool) {
 		if !ok {
 			return false, false
 		}
-		value := q.pos
+		value, noted := q.pos, len(q.arrays)
 		q.pos = from
 		q.begin(&h)
 		q.pos = value
@@ -525,6 +569,9 @@ func (q *quick) object(at place, bare bool) (gone, ok bool) {
 			return false, false
 		}
 		q.want = q.want[:outer]
+		if len(q.arrays) > noted && q.arrays[noted].at == value && at.stands == atRoot && h.kept {
+			q.arrays[noted].whole = between(h.last, q.pos)
+		}
 		q.end(&h, gone)
 		if more, ok = q.more('}'); !ok {
 			return false, false
@@ -575,8 +622,8 @@ func (q *quick) tags() bool {
 // child tells of a member how it is read, and whether it goes. The place of its value is at hand.
 func (q *quick) child(at place, name []byte, outer int, bare bool) (next place, take, ok bool) {
 	next.want, next.nested = len(q.want), at.nested
-	for _, path := range q.want[at.want:outer] {
-		goes, ok := q.below(path, name)
+	for _, w := range q.want[at.want:outer] {
+		goes, ok := q.below(w, name)
 		if !ok {
 			return next, false, false
 		}
@@ -633,7 +680,8 @@ func (q *quick) child(at place, name []byte, outer int, bare bool) (next place, 
 }
 
 // below notes what is to go below a member, and tells whether it goes itself, or with its sibling.
-func (q *quick) below(path string, name []byte) (take, ok bool) {
+func (q *quick) below(w wanted, name []byte) (take, ok bool) {
+	path := w.path
 	if path == "" || path[0] == '[' {
 		return false, true
 	}
@@ -651,11 +699,11 @@ func (q *quick) below(path string, name []byte) (take, ok bool) {
 		switch {
 		case rest == "":
 			q.found++
-			return true, true
+			return true, !q.marking
 		case rest[0] == '.':
-			q.want = append(q.want, rest[1:])
+			q.want = append(q.want, wanted{rest[1:], w.part})
 		default:
-			q.want = append(q.want, rest)
+			q.want = append(q.want, wanted{rest, w.part})
 		}
 	case len(name) > 1 && name[0] == '_' && string(name[1:]) == step:
 		return rest == "", !listed

@@ -1,11 +1,14 @@
 package postgres
 
 import (
+	"encoding/binary"
+	"io"
 	"runtime"
 
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/sluse/sluse/gateway"
+	"github.com/sluse/sluse/gateway/fhir"
 )
 
 // maxBody bounds what a stored body may expand to.
@@ -43,7 +46,34 @@ func compress(b []byte) []byte {
 	return encoder.EncodeAll(b, make([]byte, 0, len(b)/3+64))
 }
 
-// expand gives back the exact bytes that compress took.
+// aside is how a zstd frame begins that readers pass by (RFC 8878, 3.1.2): four bytes, and the length of the rest in four.
+const aside, asideHead = 0x184D2A50, 8
+
+// packBody is compress of a body with its Outline before it, where the reader of the body alone passes it by.
+func packBody(body []byte, o fhir.Outline) []byte {
+	if len(o) == 0 {
+		return compress(body)
+	}
+	b := make([]byte, 0, asideHead+len(o)+len(body)/3+64)
+	b = binary.LittleEndian.AppendUint32(b, aside)
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(o))) //nolint:gosec // shorter than its document
+	return encoder.EncodeAll(body, append(b, o...))
+}
+
+// unpack gives back what packBody took.
+func unpackBody(op string, b []byte) (body []byte, o fhir.Outline, err error) {
+	if len(b) >= asideHead && binary.LittleEndian.Uint32(b) == aside {
+		n := binary.LittleEndian.Uint32(b[4:])
+		if uint64(n) > uint64(len(b)-asideHead) {
+			return nil, nil, gateway.Failed(op, gateway.Internal, io.ErrUnexpectedEOF)
+		}
+		o, b = fhir.Outline(b[asideHead:asideHead+n]), b[asideHead+n:]
+	}
+	body, err = expand(op, b)
+	return body, o, err
+}
+
+// expand gives back the exact bytes that compress took, and what packBody did.
 func expand(op string, b []byte) ([]byte, error) {
 	if len(b) == 0 {
 		return nil, nil

@@ -52,7 +52,7 @@ func scanRecord(op string, t fhir.Type, row pgx.CollectableRow, more ...any) (ga
 	if r.Parts, err = unpackParts(parts); err != nil {
 		return gateway.Record{}, gateway.Failed(op, gateway.Internal, errParts)
 	}
-	r.Body, err = expand(op, body)
+	r.Body, r.Outline, err = unpackBody(op, body)
 	return r, err
 }
 

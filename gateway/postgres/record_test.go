@@ -423,3 +423,25 @@ func TestBodiesAreCompressedAndExact(t *testing.T) {
 		t.Error("a damaged body was given")
 	}
 }
+
+// A body comes back with its Outline, and without where nobody asks for it.
+func TestBodiesCarryTheirOutline(t *testing.T) {
+	for _, outline := range []fhir.Outline{nil, fhir.Outline("o"), fhir.Outline(strings.Repeat("outline", 1000))} {
+		for _, body := range []string{"{}", strings.Repeat("plan ", 100)} {
+			stored := packBody([]byte(body), outline)
+			got, o, err := unpackBody("postgres.test", stored)
+			if err != nil || string(got) != body || string(o) != string(outline) {
+				t.Errorf("%q came back as %q with %q, %v", body, got, o, err)
+			}
+			if got, err := expand("postgres.test", stored); err != nil || string(got) != body {
+				t.Errorf("%q came back as %q, %v", body, got, err)
+			}
+		}
+	}
+	stored := packBody([]byte("{}"), fhir.Outline("o"))
+	for n := 1; n < asideHead+2; n++ {
+		if body, _, err := unpackBody("postgres.test", stored[:n]); err == nil && len(body) > 0 {
+			t.Errorf("the first %d bytes gave %q", n, body)
+		}
+	}
+}

@@ -204,14 +204,27 @@ func TestVectorsThroughSQL(t *testing.T) {
 func TestScopeThroughSQL(t *testing.T) {
 	b := newBench(t)
 	seen := map[string]int{}
-	rapid.Check(t, func(rt *rapid.T) {
-		for range 8 {
-			checkScope(rt, b, seen)
-		}
+	enough := func() bool {
+		return !slices.ContainsFunc([]string{"released true", "released false", "deny", "sent", "period", "item", "holder"}, func(what string) bool { return seen[what] < 3 })
+	}
+	inRounds(enough, func() {
+		rapid.Check(t, func(rt *rapid.T) {
+			for range 8 {
+				checkScope(rt, b, seen)
+			}
+		})
 	})
-	for _, what := range []string{"released true", "released false", "deny", "sent", "period", "item", "holder"} {
-		if seen[what] < 3 {
-			t.Errorf("%q decided %d times: the check shows little (%v)", what, seen[what], seen)
+	if !enough() {
+		t.Errorf("decided by %v: the check shows little", seen)
+	}
+}
+
+// inRounds draws again until enough has come up of what is rare: of 600 scopes the rarest decides seven on average, and
+// in one run of fifty fewer than three.
+func inRounds(enough func() bool, round func()) {
+	for range 4 {
+		if round(); enough() {
+			return
 		}
 	}
 }
@@ -366,20 +379,23 @@ func TestGeneratedConsentsThroughSQL(t *testing.T) {
 	d := consenttest.Decider(t)
 	g := consenttest.NewGenerator(t)
 	asked, crossed := 0, 0
-	rapid.Check(t, func(rt *rapid.T) {
-		v, ok := g.Vector(rt)
-		if !ok {
-			return
-		}
-		asked++
-		if v.Crosses {
-			crossed++
-		}
-		if err := b.agree(d, v); err != nil {
-			rt.Fatalf("%v\nrecord %+v\nquestion %+v\ngrants %+v", err, v.Record, v.Question, v.Grants)
-		}
+	enough := func() bool { return asked >= 50 && crossed >= 5 && crossed <= asked-5 }
+	inRounds(enough, func() {
+		rapid.Check(t, func(rt *rapid.T) {
+			v, ok := g.Vector(rt)
+			if !ok {
+				return
+			}
+			asked++
+			if v.Crosses {
+				crossed++
+			}
+			if err := b.agree(d, v); err != nil {
+				rt.Fatalf("%v\nrecord %+v\nquestion %+v\ngrants %+v", err, v.Record, v.Question, v.Grants)
+			}
+		})
 	})
-	if asked < 50 || crossed < 5 || crossed > asked-5 {
+	if !enough() {
 		t.Errorf("%d asked, %d cross: the check shows little", asked, crossed)
 	}
 }

@@ -33,19 +33,21 @@ func outdated(op string) error {
 // prepared is a draft with everything computed that its statements bind.
 type prepared struct {
 	gateway.Draft
-	index  index
-	parts  []byte
-	sentTo []string
-	masks  []int64
-	body   []byte
-	nin    []byte
-	keeper bool // the writer keeps the directory: others' entries too
+	index   index
+	outline fhir.Outline
+	parts   []byte
+	sentTo  []string
+	masks   []int64
+	body    []byte // packed, with the outline
+	nin     []byte
+	keeper  bool // the writer keeps the directory: others' entries too
 }
 
 func (s *Store) prepare(op string, d gateway.Draft) (prepared, error) {
 	d.Updated = d.Updated.UTC().Truncate(time.Microsecond)
 	d.Low, d.High = d.Low.UTC().Truncate(time.Microsecond), d.High.UTC().Truncate(time.Microsecond)
-	p := prepared{Draft: d, index: s.keys.indexOf(d), body: compress(d.Body), nin: s.keys.nin(d.National)}
+	p := prepared{Draft: d, index: s.keys.indexOf(d), outline: d.Outline(), nin: s.keys.nin(d.National)}
+	p.body = packBody(d.Body, p.outline)
 	p.sentTo, p.masks = packSent(d.Sent)
 	var err error
 	if p.parts, err = packParts(d.Parts); err != nil {
@@ -59,7 +61,7 @@ func (p *prepared) record(rid int64, person gateway.PersonID) gateway.Record {
 	return gateway.Record{
 		Key: rid, Reference: p.Reference, Custodian: p.Custodian, Person: person, Low: p.Low, High: p.High,
 		Labels: p.Labels, Added: p.Added, Parts: p.Parts, Sent: p.Sent, Context: p.Context, Updated: p.Updated,
-		Deleted: p.Method == gateway.Delete, Method: p.Method, Covered: gateway.AllLabels, Body: p.Body,
+		Deleted: p.Method == gateway.Delete, Method: p.Method, Covered: gateway.AllLabels, Body: p.Body, Outline: p.outline,
 	}
 }
 
