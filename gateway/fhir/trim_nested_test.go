@@ -1,6 +1,7 @@
 package fhir
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -25,7 +26,15 @@ func TestTrimReachesNestedResources(t *testing.T) {
 			t.Errorf("%s, by the Editor: %s, %v", name, edited, err)
 		}
 	}
-	if _, ok := trim.quick(nil, []byte(`{"resourceType":"QuestionnaireResponse"}`), make([]string, maxQuickPaths+1)); ok {
+	var paths []string
+	for i := range maxQuickPaths + 1 {
+		paths = append(paths, "QuestionnaireResponse.item["+strconv.Itoa(i)+"]")
+	}
+	many := []byte(`{"resourceType":"QuestionnaireResponse","status":"completed","item":[` + strings.Repeat(`{"linkId":"1"},`, maxQuickPaths+1) + `{"linkId":"2"}]}`)
+	if _, ok := trim.quick(nil, many, paths[1:]); !ok {
+		t.Error("as many paths as there may be are not matched")
+	}
+	if _, ok := trim.quick(nil, many, paths); ok {
 		t.Error("too many paths are matched one by one")
 	}
 }
