@@ -67,6 +67,9 @@ func (b *bypass) report() {
 		all.permitted, all.withheld, all.faults = all.permitted+n.permitted, all.withheld+n.withheld, all.faults+n.faults
 	}
 	b.t.Logf("%d cells: %d permitted, %d withheld; %d wrong", all.permitted+all.withheld, all.permitted, all.withheld, all.faults)
+	if n := b.again.Load(); n > 0 {
+		b.t.Logf("%d asked again, of at most %d: they took too long beside others", n, maxAgain)
+	}
 	if all.permitted+all.withheld < 18_000 || all.permitted < 3_000 {
 		b.t.Error("too few cells to prove anything")
 	}

@@ -24,7 +24,7 @@
 //	compartments                         a search like any                                         TestNothingPassesBesideConsent TestHiddenIsAbsent
 //	sort order                           labelled parts are no sort key                            TestNothingPartedIsSortable TestPagesByValues
 //	values of parts                      side tables with the label; :not and :missing too         TestSearchOverParts TestNothingPassesBesideConsent
-//	_elements and _summary               cut from what is released, never from the record          TestCutIsTheEdit TestNothingPassesBesideConsent
+//	_elements and _summary               cut from what is released, never from the record          TestSearchShowsWhatIsAsked TestNothingPassesBesideConsent
 //	403, 404 and 410                     hidden is absent: one answer for both                     TestAbsentIsOneAnswer TestGoneOnlyForWhoCouldRead TestNothingPassesBesideConsent
 //	error texts                          codes with fixed texts; no value is repeated              TestErrorsQuoteNothing TestErrorsTellNoValues TestParseErrorNeverRepeats
 //	ETag, Location and ids               random versions and ids; the same headers                 TestHiddenIsAbsent TestHeadersOfAnswers
@@ -33,7 +33,7 @@
 //	display and identifier of references dropped on every crossing                                TestNothingPassesBesideConsent TestWhatPointsAtTheHiddenIsHidden
 //	narrative                            dropped or made anew where there are parts                TestReleaseRemovesWhatIsNotCovered TestNothingPassesBesideConsent
 //	contained resources                  parts with labels of their own                            TestReleaseRemovesWhatIsNotCovered TestCanaries
-//	parts                                cut out where not covered; a doubt withholds the whole     TestReleaseRefusesLostPart TestNothingPassesBesideConsent
+//	parts                                cut out where not covered; a doubt withholds the whole     TestReleaseRefusesLostPart TestCutIsTheEdit TestCutKnowsItsParts TestOutlineKnowsItsDocument TestNothingPassesBesideConsent
 //	meta and $meta                       of what is released; SUBSETTED on every crossing           TestMetaHidesWhatIsHidden TestNothingPassesBesideConsent
 //	Binary and attachments               labels and access of the securityContext                  TestBinaryFollowsItsSecurityContext TestFilesFollowTheRecordThatHoldsThem TestNothingPassesBesideConsent
 //	Provenance                           crosses by no grant                                       TestNothingPassesBesideConsent

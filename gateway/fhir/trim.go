@@ -6,7 +6,8 @@ import (
 )
 
 // Trim tells what leaves a document before others than its holder get it: the narrative of the resource and of what it
-// contains, what a reference says beside its target, and what the fields name. It serves many goroutines.
+// contains, what a reference says beside its target, and what the fields name. It serves many goroutines, and does not change
+// once it is used.
 type Trim struct {
 	// Members is a member that goes, by the type of the resource.
 	Members map[Type]string

@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
+	"io/fs"
 	"slices"
 	"sync"
 
@@ -24,45 +25,56 @@ type TrimPart struct {
 // read that again. It holds nothing of the document but its tags, and is bytes to be stored; numbers are varints:
 //
 //	seal    8 bytes: the rules it was made by, so that no other rules ever use it
-//	sum     4 bytes: of the document, of the paths of its parts, and of all that follows
+//	paths   8 bytes: of its parts
+//	sum     4 bytes: of the document, and of all that follows
 //	arrays  how many that have parts; of each from where it goes with all its elements, and how long that is (0: it does
 //	        not), and how many elements it has; of each what lies between it and the one before, its length, and 0 or
 //	        1 + the part it is
 //	spans   how many; of each twice what is skipped since the last, and its length; or one more than twice the length of
 //	        a text, and the text, in which a zero byte stands for the tag
+//
+// A program whose text of what is embedded here is another has other rules: what is stored is of no use to it, and such a
+// document is read each time until it is written anew.
 type Outline []byte
 
 const (
 	sealSize = 8
-	headSize = sealSize + 4
+	sumAt    = sealSize + 8
+	headSize = sumAt + 4
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// trimSource is what an Outline is made by, beside the definitions of R4 and the fields of Trim.
+// trimSource is what an Outline is made by and judged by, beside the definitions of R4 and the fields of Trim.
 //
-//go:embed trim.go trim_quick.go trim_outline.go table.go
+//go:embed trim.go trim_quick.go trim_pass.go trim_outline.go table.go primitive.go fhir.go resource.go editor.go value.go parse.go
 var trimSource embed.FS
 
-// sealOf names the program text and the definitions.
-var sealOf = sync.OnceValue(func() [sha256.Size]byte {
+var ownSource = sync.OnceValue(func() [sha256.Size]byte { return digest(trimSource, definitions.R4Digest()) })
+
+// digest names the program text and the definitions.
+func digest(source fs.FS, definitions [sha256.Size]byte) [sha256.Size]byte {
 	h := sha256.New()
-	for _, name := range []string{"trim.go", "trim_quick.go", "trim_outline.go", "table.go"} {
-		text, err := trimSource.ReadFile(name)
-		if err != nil {
-			panic("fhir: " + err.Error()) // it is embedded above
+	_, _ = h.Write(definitions[:])
+	if err := fs.WalkDir(source, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
 		}
+		text, err := fs.ReadFile(source, name)
+		_, _ = fmt.Fprintln(h, name, len(text))
 		_, _ = h.Write(text)
+		return err
+	}); err != nil {
+		panic("fhir: " + err.Error()) // it is embedded
 	}
-	_, _ = fmt.Fprint(h, definitions.R4Digest())
 	return [sha256.Size]byte(h.Sum(nil))
-})
+}
 
 // seal names the rules: another text, another definition or another field is another.
 func (t *Trim) seal() []byte {
 	t.sealing.Do(func() {
 		h := sha256.New()
-		_, _ = fmt.Fprint(h, sealOf(), t.Members, t.Tags, t.Open, t.OpenSystems) // a map is printed in the order of its keys
+		_, _ = fmt.Fprint(h, ownSource(), t.Members, t.Tags, t.Open, t.OpenSystems) // a map is printed in the order of its keys
 		copy(t.sealed[:], h.Sum(nil))
 	})
 	return t.sealed[:]
@@ -114,42 +126,54 @@ func (t *Trim) Outline(kind Type, body []byte, parts []TrimPart) Outline {
 		}
 		o = append(o.number(2*len(text)+1), text...)
 	}
-	o.seals(body, parts)
+	o.bind(body, parts)
 	return o
 }
 
-// seals binds it to its document and its parts.
-func (o Outline) seals(body []byte, parts []TrimPart) {
-	binary.LittleEndian.PutUint32(o[sealSize:], o.sum(body, parts))
+// bind makes it that of a document and its parts.
+func (o Outline) bind(body []byte, parts []TrimPart) {
+	binary.LittleEndian.PutUint64(o[sealSize:], pathsOf(parts))
+	binary.LittleEndian.PutUint32(o[sumAt:], o.sum(body))
+}
+
+// serves tells whether it is that of the rules, the document and the parts.
+func (o Outline) serves(t *Trim, body []byte, parts []TrimPart) bool {
+	return len(o) >= headSize && bytes.Equal(o[:sealSize], t.seal()) &&
+		binary.LittleEndian.Uint64(o[sealSize:]) == pathsOf(parts) && binary.LittleEndian.Uint32(o[sumAt:]) == o.sum(body)
 }
 
 func (o Outline) number(n int) Outline {
 	return binary.AppendUvarint(o, uint64(n)) //nolint:gosec // counts, lengths and distances forward
 }
 
-// sum is CRC-32C, less the paths, of which it is FNV: a table's function takes no string.
-func (o Outline) sum(body []byte, parts []TrimPart) uint32 {
-	const offset, prime = 2166136261, 16777619
-	paths := uint32(offset)
+// sum is CRC-32C.
+func (o Outline) sum(body []byte) uint32 {
+	return crc32.Update(crc32.Checksum(body, castagnoli), castagnoli, o[headSize:])
+}
+
+// pathsOf is FNV-1a of the paths, each with its length.
+func pathsOf(parts []TrimPart) uint64 {
+	sum := uint64(14695981039346656037)
+	mix := func(n uint64) { sum = (sum ^ n) * 1099511628211 }
 	for _, p := range parts {
+		mix(uint64(len(p.Path)))
 		for i := range len(p.Path) {
-			paths = (paths ^ uint32(p.Path[i])) * prime
+			mix(uint64(p.Path[i]))
 		}
-		paths *= prime // a zero byte
 	}
-	return crc32.Update(crc32.Checksum(body, castagnoli)^paths, castagnoli, o[headSize:])
+	return sum
 }
 
 // Cut appends to dst a document of a type, trimmed, less the parts that go. It is false, and the document is to be read,
 // when the Outline is none, or not of these rules, this document and these parts; or when an array goes with all its
 // elements, and it is not known what of the document goes with it.
 func (t *Trim) Cut(dst []byte, kind Type, body []byte, o Outline, parts []TrimPart) ([]byte, bool) {
-	if len(o) < headSize || !bytes.Equal(o[:sealSize], t.seal()) || binary.LittleEndian.Uint32(o[sealSize:]) != o.sum(body, parts) {
+	if !o.serves(t, body, parts) {
 		return dst, false
 	}
 	var room [16]span
 	r := outlineReader{rest: o[headSize:]}
-	gone, ok := r.gone(room[:0], parts)
+	gone, ok := r.gone(room[:0], parts, len(body))
 	if !ok {
 		return dst, false
 	}
@@ -185,7 +209,10 @@ func (t *Trim) Cut(dst []byte, kind Type, body []byte, o Outline, parts []TrimPa
 			from = int(gone[0].to)
 		}
 	}
-	return dst, !r.failed
+	if r.failed || len(r.rest) > 0 {
+		return dst[:before], false
+	}
+	return dst, true
 }
 
 // outlineReader reads an Outline. What has failed reads as zero.
@@ -215,16 +242,20 @@ func (r *outlineReader) text(n int) []byte {
 
 // gone appends what goes with the parts that go, from the front of the document to its end: an element goes with what
 // lies between it and the one before, or, while none stays, with what lies between it and the next.
-func (r *outlineReader) gone(list []span, parts []TrimPart) ([]span, bool) {
+func (r *outlineReader) gone(list []span, parts []TrimPart, length int) ([]span, bool) {
 	for range r.number() {
 		from := r.number()
-		whole := between(from, from+r.number())
+		to := from + r.number()
+		if to > length {
+			return nil, false
+		}
+		whole := between(from, to)
 		first, end, kept := 0, 0, false
 		for i := range r.number() {
 			from := end + r.number()
 			to := from + r.number()
 			part := r.number() - 1
-			if r.failed || part >= len(parts) {
+			if r.failed || to > length || part >= len(parts) {
 				return nil, false
 			}
 			if i == 0 {

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 )
 
@@ -138,8 +139,12 @@ func TestOutlineKnowsItsDocument(t *testing.T) {
 		"fewer parts":      cut(trimmed, body, outline, parts[:1]),
 		"other parts":      cut(trimmed, body, outline, []TrimPart{parts[1], parts[0]}),
 		"a part more":      cut(trimmed, body, outline, append(parts[:2:2], TrimPart{Path: "CarePlan.activity[2]"})),
-		"other rules":      cut(&Trim{Tags: trimmed.Tags, Open: trimmed.Open, OpenSystems: trimmed.OpenSystems}, body, outline, parts),
+		"no members":       cut(&Trim{Tags: trimmed.Tags, Open: trimmed.Open, OpenSystems: trimmed.OpenSystems}, body, outline, parts),
+		"no tags":          cut(&Trim{Members: trimmed.Members, Open: trimmed.Open, OpenSystems: trimmed.OpenSystems}, body, outline, parts),
+		"none open":        cut(&Trim{Members: trimmed.Members, Tags: trimmed.Tags, OpenSystems: trimmed.OpenSystems}, body, outline, parts),
+		"no systems":       cut(&Trim{Members: trimmed.Members, Tags: trimmed.Tags, Open: trimmed.Open}, body, outline, parts),
 		"none":             cut(trimmed, body, nil, parts),
+		"parts turned":     cut(trimmed, body, outline, []TrimPart{{Path: "CarePlan.activity[1]"}, {Path: "CarePlan.activity[0]"}}),
 	} {
 		if served {
 			t.Errorf("an Outline serves %s", name)
@@ -159,7 +164,52 @@ func TestOutlineKnowsItsDocument(t *testing.T) {
 	}
 }
 
-// Whatever an Outline says, Cut gives bytes of the document or nothing: its sum is no seal, and is made anew here.
+// The seal names the program text and the definitions that Outlines are made by.
+func TestSealNamesTheText(t *testing.T) {
+	t.Parallel()
+	text := fstest.MapFS{"trim.go": {Data: []byte("a")}, "table.go": {Data: []byte("b")}}
+	definitions := [32]byte{1}
+	of := digest(text, definitions)
+	for name, other := range map[string][32]byte{
+		"another text":        digest(fstest.MapFS{"trim.go": {Data: []byte("b")}, "table.go": {Data: []byte("b")}}, definitions),
+		"text that moved":     digest(fstest.MapFS{"trim.go": {Data: []byte("ab")}, "table.go": {}}, definitions),
+		"a file less":         digest(fstest.MapFS{"trim.go": {Data: []byte("a")}}, definitions),
+		"another definition":  digest(text, [32]byte{2}),
+		"the program's own":   ownSource(),
+		"no text and no rule": {},
+	} {
+		if of == other {
+			t.Errorf("%s has the same seal", name)
+		}
+	}
+	for _, file := range []string{"trim.go", "trim_quick.go", "trim_pass.go", "trim_outline.go", "table.go", "primitive.go", "editor.go"} {
+		if text, err := trimSource.ReadFile(file); err != nil || len(text) < 500 {
+			t.Errorf("%s is not among what is sealed: %v", file, err)
+		}
+	}
+}
+
+// A list that goes with all its elements, and stands first or deep down: the document stays one.
+func TestOutlineOfWholeArrays(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]string{
+		`{"activity":[{"id":"1"}],"resourceType":"CarePlan","meta":{"versionId":"1"}}`:                            ``,
+		`{"resourceType":"QuestionnaireResponse","item":[{"linkId":"1","item":[{"linkId":"2"}]}]}`:                `{"resourceType":"QuestionnaireResponse","item":[{"linkId":"1"}]}`,
+		`{"resourceType":"QuestionnaireResponse","item":[{"item":[{"linkId":"2"}],"linkId":"1"}]}`:                ``,
+		`{"resourceType":"QuestionnaireResponse","item":[{"linkId":"1","item":[{"linkId":"2"}],"text":"stays"}]}`: `{"resourceType":"QuestionnaireResponse","item":[{"linkId":"1","text":"stays"}]}`,
+	} {
+		kind, part := Type("QuestionnaireResponse"), TrimPart{Path: "QuestionnaireResponse.item[0].item[0]", Goes: true}
+		if strings.Contains(body, "CarePlan") {
+			kind, part.Path = "CarePlan", "CarePlan.activity[0]"
+		}
+		outline := trimmed.Outline(kind, []byte(body), []TrimPart{part})
+		if got, ok := trimmed.Cut(nil, kind, []byte(body), outline, []TrimPart{part}); outline == nil || ok != (want != "") || string(got) != want {
+			t.Errorf("%s\ngot  %s, %v\nwant %s", body, got, ok, want)
+		}
+	}
+}
+
+// Whatever an Outline says whose sum is right, Cut does not panic, and leaves nothing behind when it declines.
 func TestOutlineOfDamage(t *testing.T) {
 	t.Parallel()
 	body, parts := []byte(outlined), []TrimPart{{Path: "CarePlan.activity[0]"}, {Path: "CarePlan.activity[1]", Goes: true}}
@@ -171,7 +221,9 @@ func TestOutlineOfDamage(t *testing.T) {
 			o[headSize+random.IntN(len(o)-headSize)] = byte(random.IntN(256))
 		}
 		o = o[:len(o)-random.IntN(2)*random.IntN(len(o)-headSize)]
-		Outline(o).seals(body, parts)
-		_, _ = trimmed.Cut(nil, "CarePlan", body, o, parts) // it does not panic
+		Outline(o).bind(body, parts)
+		if out, ok := trimmed.Cut(nil, "CarePlan", body, o, parts); !ok && len(out) > 0 {
+			t.Fatalf("%x is declined, and leaves %s", o, out)
+		}
 	}
 }

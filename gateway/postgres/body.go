@@ -56,18 +56,18 @@ func packBody(body []byte, o fhir.Outline) []byte {
 	}
 	b := make([]byte, 0, asideHead+len(o)+len(body)/3+64)
 	b = binary.LittleEndian.AppendUint32(b, aside)
-	b = binary.LittleEndian.AppendUint32(b, uint32(len(o))) //nolint:gosec // shorter than its document
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(o))) //nolint:gosec // some bytes for each value of a document of 16 MiB at most
 	return encoder.EncodeAll(body, append(b, o...))
 }
 
-// unpack gives back what packBody took.
+// unpackBody gives back what packBody took.
 func unpackBody(op string, b []byte) (body []byte, o fhir.Outline, err error) {
 	if len(b) >= asideHead && binary.LittleEndian.Uint32(b) == aside {
 		n := binary.LittleEndian.Uint32(b[4:])
 		if uint64(n) > uint64(len(b)-asideHead) {
 			return nil, nil, gateway.Failed(op, gateway.Internal, io.ErrUnexpectedEOF)
 		}
-		o, b = fhir.Outline(b[asideHead:asideHead+n]), b[asideHead+n:]
+		o, b = fhir.Outline(b[asideHead:asideHead+n:asideHead+n]), b[asideHead+n:]
 	}
 	body, err = expand(op, b)
 	return body, o, err
