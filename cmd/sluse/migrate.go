@@ -12,8 +12,8 @@ import (
 	"github.com/sluse/sluse/gateway/postgres/embedded"
 )
 
-// migrateCommand brings a database to the schema of this binary. Migrations only go forward, and
-// several processes may run them at once.
+// migrateCommand brings a database to the schema of this binary, and stores anew what another binary computed
+// otherwise. Migrations only go forward, and several processes may run them at once.
 type migrateCommand struct {
 	Config  string `required:"" type:"existingfile" placeholder:"FILE" help:"Configuration of sluse serve."`
 	NewKeys bool   `help:"Make the keys that are missing. For a new database only: with another hash key nothing that is stored is found again."`
@@ -41,7 +41,11 @@ func (m migrateCommand) Run(ctx context.Context, s streams, log *slog.Logger) (e
 	if err := postgres.Migrate(ctx, db.dsn); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(s.out, "The database has the schema of this binary.")
+	made, err := postgres.Outline(ctx, db.dsn)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(s.out, "The database has the schema of this binary. How %d records are cut for others is stored anew.\n", made)
 	return err
 }
 

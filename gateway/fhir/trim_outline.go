@@ -34,7 +34,7 @@ type TrimPart struct {
 //	        a text, and the text, in which a zero byte stands for the tag
 //
 // A program whose text of what is embedded here is another has other rules: what is stored is of no use to it, and such a
-// document is read each time until it is written anew.
+// document is read each time until its Outline is made anew (sluse migrate).
 type Outline []byte
 
 const (
