@@ -93,7 +93,7 @@ admin: 127.0.0.1:0
 base: https://sluse.example/fhir
 keys: %[1]s/keys
 checkpoints: %[2]s/checkpoints
-database: {dsn: "host=%[3]s user=sluse dbname=sluse", connections: 4}
+database: {dsn: "host=%[3]s user=sluse dbname=sluse application_name=beside", connections: 4}
 issuer:
   url: %[4]s
   jwks: %[2]s/jwks.json

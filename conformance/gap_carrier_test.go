@@ -62,14 +62,15 @@ type carrierRun struct {
 // was marked as sent does not come again.
 func killCarrier(t *testing.T, to func(r *carrierRun) otherSide) {
 	s := start(t, "--no-story")
-	r := &carrierRun{gapRun: &gapRun{t: t, s: s, gaps: carrierGaps, ward: &ward{}, pids: map[int]uint32{}}, taken: map[string][]byte{}}
+	process := "beside" // the server takes up what lies there too
+	r := &carrierRun{gapRun: &gapRun{t: t, s: s, gaps: carrierGaps, ward: &ward{}, pids: map[int]uint32{}, process: &process}, taken: map[string][]byte{}}
 	_, r.keys = signerKeys(t)
 	r.enter(t, s)
 	r.prepare()
 	r.db = s.database(t)
 	r.other = to(r)
 	r.serve()
-	t.Cleanup(func() { r.end(syscall.SIGTERM) })
+	t.Cleanup(func() { r.end(syscall.SIGKILL) }) // it may stand still
 	for i := range r.gaps {
 		if r.kill(i); t.Failed() {
 			t.Fatalf("%q", r.gaps[i].name)

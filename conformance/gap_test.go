@@ -71,10 +71,10 @@ func plantGaps(t *testing.T, db *pgx.Conn, gaps []gap) {
 	t.Helper()
 	script := fmt.Sprintf(`
 create schema gap;
-create table gap.armed (point int primary key);
+create table gap.armed (point int primary key, process text); -- the application_name of who is to stop; null: whoever comes
 create function gap.stop() returns trigger language plpgsql as $$
 begin
-  if exists (select from gap.armed a where a.point = tg_argv[0]::int) then
+  if exists (select from gap.armed a where a.point = tg_argv[0]::int and coalesce(a.process, current_setting('application_name')) = current_setting('application_name')) then
     perform pg_advisory_xact_lock_shared(%d, tg_argv[0]::int);
   end if;
   return new;
@@ -132,6 +132,7 @@ type gapRun struct {
 	counter int
 	gaps    []gap
 	pids    map[int]uint32 // of who waits in a gap
+	process *string        // that alone is stopped; nil: whoever comes first
 	stops   map[string]int
 	appRecs map[string][]byte // by the MsgId that they answer
 }
@@ -259,7 +260,7 @@ func (r *gapRun) perform(e errand, again bool) {
 func (r *gapRun) arm(i int) {
 	r.t.Helper()
 	r.sql("select pg_advisory_lock($1, $2)", gapLock, i)
-	r.sql("insert into gap.armed values ($1)", i)
+	r.sql("insert into gap.armed values ($1, $2)", i, r.process)
 }
 
 func (r *gapRun) sql(statement string, args ...any) {
