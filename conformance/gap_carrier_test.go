@@ -131,14 +131,11 @@ func (r *carrierRun) everTaken(text string) (count int) {
 func (r *carrierRun) kill(i int) {
 	r.t.Helper()
 	g := r.gaps[i]
-	name := fmt.Sprintf("carrier-%d", i)
-	r.arm(i)
-	text, sent := "Ord-"+name+".", ""
-	if g.does == "in" {
-		text, sent = ">"+name+"<", admitted(name, r.hospital.herID, r.bydel.herID, r.nins[i], "Sted-"+name+".")
-		r.other.lay(name, sent)
-	} else {
-		r.perform(r.order(i, name), false)
+	name, text, sent := r.begin(i)
+	for n := 0; !r.comes(i, name) && n < 5; n++ {
+		r.sql("delete from gap.armed where point = $1", i)
+		r.sql("select pg_advisory_unlock($1, $2)", gapLock, i)
+		name, text, sent = r.begin(i)
 	}
 	r.waits(i)
 	if g.committed {
@@ -163,6 +160,37 @@ func (r *carrierRun) kill(i int) {
 	} else {
 		r.left(i, name)
 	}
+}
+
+// begin lays a document, or orders one, that is to stop in the gap.
+func (r *carrierRun) begin(i int) (name, text, sent string) {
+	r.t.Helper()
+	r.counter++
+	name = fmt.Sprintf("carrier-%d-%d", i, r.counter)
+	r.arm(i)
+	if r.gaps[i].does != "in" {
+		r.perform(r.order(i, name), false)
+		return name, "Ord-" + name + ".", ""
+	}
+	sent = admitted(name, r.hospital.herID, r.bydel.herID, r.nins[i], "Sted-"+name+".")
+	r.other.lay(name, sent)
+	return name, ">" + name + "<", sent
+}
+
+// comes waits until the carrier stands in the gap. It is false when the server has settled what was claimed before the
+// carrier could: both take up what lies there.
+func (r *carrierRun) comes(i int, name string) (came bool) {
+	r.t.Helper()
+	r.until(fmt.Sprintf("nobody comes to %q", r.gaps[i].name), func() bool {
+		var settled bool
+		err := r.db.QueryRow(r.t.Context(), `select exists (select from message where msg_id = $1 and state = 'acknowledged') and $2 = 'message'`, name, r.gaps[i].table).Scan(&settled)
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		err = r.db.QueryRow(r.t.Context(), `select true from pg_locks where locktype = 'advisory' and not granted and classid = $1 and objid = $2`, gapLock, i).Scan(&came)
+		return err == nil || settled
+	})
+	return came
 }
 
 // backend is what the server process that stood in the gap does; "" when it is gone.
