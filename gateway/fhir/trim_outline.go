@@ -81,7 +81,7 @@ func (t *Trim) seal() []byte {
 }
 
 // Outline gives the Outline of a document of a type, with parts; nil when it is to be read each time: when a part is no
-// element of an array, or when the document cannot be trimmed in one reading.
+// element of an array, when the arrays that have parts are very long, or when the document cannot be trimmed in one reading.
 func (t *Trim) Outline(kind Type, body []byte, parts []TrimPart) Outline {
 	paths := make([]string, 0, len(parts))
 	for _, p := range parts {
@@ -146,7 +146,7 @@ func (o Outline) number(n int) Outline {
 	return binary.AppendUvarint(o, uint64(n)) //nolint:gosec // counts, lengths and distances forward
 }
 
-// sum is CRC-32C.
+// sum is CRC-32C of the document and of what stands behind the head.
 func (o Outline) sum(body []byte) uint32 {
 	return crc32.Update(crc32.Checksum(body, castagnoli), castagnoli, o[headSize:])
 }

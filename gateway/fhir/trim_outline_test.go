@@ -209,6 +209,21 @@ func TestOutlineOfWholeArrays(t *testing.T) {
 	}
 }
 
+// A document with very many elements beside its parts is read each time, and cut all the same.
+func TestOutlineIsBounded(t *testing.T) {
+	t.Parallel()
+	part := []TrimPart{{Path: "QuestionnaireResponse.item[0]", Goes: true}}
+	for n, want := range map[int]bool{maxMarked: true, maxMarked + 1: false} {
+		body := []byte(`{"resourceType":"QuestionnaireResponse","item":[{"linkId":"kanari"}` + strings.Repeat(`,{"linkId":"1"}`, n-1) + `]}`)
+		if made := trimmed.Outline("QuestionnaireResponse", body, part) != nil; made != want {
+			t.Errorf("%d elements: an Outline is made: %v, want %v", n, made, want)
+		}
+		if out, err := trimmed.Append(nil, body, Limits{}, []string{part[0].Path}); err != nil || bytes.Contains(out, []byte("kanari")) {
+			t.Errorf("%d elements: %v", n, err)
+		}
+	}
+}
+
 // Whatever an Outline says whose sum is right, Cut does not panic, and leaves nothing behind when it declines.
 func TestOutlineOfDamage(t *testing.T) {
 	t.Parallel()

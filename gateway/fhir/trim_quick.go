@@ -32,7 +32,12 @@ func (t *Trim) quick(dst, body []byte, paths []string) ([]byte, bool) {
 // quicks are readings that are over: what one grew to, the next need not.
 var quicks = sync.Pool{New: func() any { return new(quick) }}
 
+// put gives back a reading that is over, unless it has grown large.
 func (q *quick) put() {
+	const large = 1 << 14
+	if cap(q.spans) > large || cap(q.written) > large || cap(q.elements) > large {
+		return
+	}
 	q.src = nil
 	quicks.Put(q)
 }
@@ -77,6 +82,9 @@ func (q *quick) read(t *Trim, body []byte, paths []string, marking bool) bool {
 	q.flush(q.pos, q.pos)
 	return true
 }
+
+// maxMarked bounds the elements that an Outline tells of: each array looks through all of them.
+const maxMarked = 4096
 
 // maxQuickPaths: every element of a list is looked up among all that is to go, which an Editor does not.
 const maxQuickPaths = 64
@@ -280,7 +288,7 @@ func (q *quick) array(at place) (gone, ok bool) {
 		q.want = q.want[:outer]
 		q.end(&h, gone)
 		if number >= 0 {
-			if gone {
+			if gone || len(q.elements) == maxMarked {
 				return false, false
 			}
 			q.elements = append(q.elements, elementSpan{number, part, between(from, q.pos)})

@@ -141,14 +141,21 @@ func (b *Broker) Queue(mine gateway.HERID, seal *exchange.Seal) *exchange.Queue 
 	return q
 }
 
-// Lay puts a message of any shape into a queue.
-func (b *Broker) Lay(queue string, m *amqp.Message) {
+// session is one on a connection of its own, which end closes.
+func (b *Broker) session() (s *amqp.Session, end func()) {
 	b.t.Helper()
 	c, err := b.dial()
 	must(b.t, err)
-	defer func() { _ = c.Close() }()
-	s, err := c.NewSession(context.Background(), nil)
+	s, err = c.NewSession(context.Background(), nil)
 	must(b.t, err)
+	return s, func() { _ = c.Close() }
+}
+
+// Lay puts a message of any shape into a queue.
+func (b *Broker) Lay(queue string, m *amqp.Message) {
+	b.t.Helper()
+	s, end := b.session()
+	defer end()
 	sender, err := s.NewSender(context.Background(), Prefix+queue, nil)
 	must(b.t, err)
 	must(b.t, sender.Send(context.Background(), m, nil))
@@ -157,11 +164,8 @@ func (b *Broker) Lay(queue string, m *amqp.Message) {
 // Take gives what lies in a queue.
 func (b *Broker) Take(queue string) (list []*amqp.Message) {
 	b.t.Helper()
-	c, err := b.dial()
-	must(b.t, err)
-	defer func() { _ = c.Close() }()
-	s, err := c.NewSession(context.Background(), nil)
-	must(b.t, err)
+	s, end := b.session()
+	defer end()
 	r, err := s.NewReceiver(context.Background(), Prefix+queue, &amqp.ReceiverOptions{Credit: 10})
 	must(b.t, err)
 	for {
