@@ -98,3 +98,16 @@ func TestReleaseRefusesLostPart(t *testing.T) {
 		t.Fatalf("release = %q, %v; want an error and no byte", body, err)
 	}
 }
+
+// TestPlaceSectionAsksForTheAddress: a section that tells where she is asks for that, also when no record of it says so.
+func TestPlaceSectionAsksForTheAddress(t *testing.T) {
+	t.Parallel()
+	r := record()
+	place := piece{section: Section{Labels: Logistikk, Where: "location"}, records: []Record{r}}
+	for _, open := range []bool{true, false} {
+		p := Permit{decision: Decision{Effect: Allow, Scope: Scope{Own: "200", Person: r.Person, Address: open, Terms: []Term{allow(r.Labels | Logistikk)}}}}
+		if missing, whole := p.lacks(place); whole != open || missing != 0 && open || missing != Demografi && !open {
+			t.Errorf("where she is may be told: %v; the section crosses: %v, for lack of %v", open, whole, missing.Codes())
+		}
+	}
+}

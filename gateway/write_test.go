@@ -123,7 +123,7 @@ func TestEmergencyTransactionIsRefused(t *testing.T) {
 		{Interaction: gateway.Interaction{Code: gateway.Read, Target: theirs}},
 		{Interaction: gateway.Interaction{Code: gateway.Find, Target: fhir.Reference{Type: "CarePlan"}, Search: gateway.Search{Count: 5}}},
 	})
-	wantEntry(t, err, 1, gateway.Forbidden, "emergency-limited")
+	wantEntry(t, err, 0, gateway.Forbidden, "emergency-limited")
 	if n := w.refusedOf(ous) - before; n != 1 {
 		t.Errorf("%d refusals in the ledger, want 1", n)
 	}

@@ -35,24 +35,24 @@ func (w *world) refused(in gateway.Interaction, body string) (code gateway.Code,
 func TestNothingLeftOutInSilence(t *testing.T) {
 	w, p := sending(t, clinical...)
 	const text = `{"contentString":"kanari"}`
-	for name, c := range map[string]struct{ kind, rest, place string }{
-		"attachment":            {"DIALOG_HELSEFAGLIG", `,"payload":[` + text + `,{"contentAttachment":{"contentType":"text/plain","data":"a2FuYXJp"}}]`, "Communication.payload[1].contentAttachment"},
-		"reference without one": {"DIALOG_HELSEFAGLIG", `,"payload":[{"contentReference":{"display":"planen"}}]`, "Communication.payload[0].contentReference"},
-		"contained":             {"DIALOG_HELSEFAGLIG", `,"contained":[{"resourceType":"Binary","id":"a","contentType":"text/plain"}],"payload":[{"contentReference":{"reference":"#a"}}]`, "Communication.payload[0].contentReference"},
-		"text by extension":     {"DIALOG_HELSEFAGLIG", `,"payload":[` + text + `,{"_contentString":{"extension":[{"url":"http://example.org/a","valueBoolean":true}]}}]`, "Communication.payload[1]"},
-		"no payload":            {"DIALOG_HELSEFAGLIG", ``, "Communication.payload"},
-		"logistics in words":    {"LOG_INNLAGT", `,"payload":[` + text + `]`, "Communication.payload[0].contentString"},
-		"epikrise":              {"EPIKRISE", `,"payload":[` + text + `]`, "Communication.category"},
-		"no such type":          {"FINNES_IKKE", `,"payload":[` + text + `]`, "Communication.category"},
-		"answer to nothing":     {"DIALOG_SVAR", `,"payload":[` + text + `]`, "Communication.inResponseTo"},
-		"answer to a stranger":  {"DIALOG_SVAR", `,"inResponseTo":[{"reference":"Communication/finnes-ikke"}],"payload":[` + text + `]`, "Communication.inResponseTo"},
-		"two types":             {`DIALOG_SVAR"},{"system":"urn:oid:2.16.578.1.12.4.1.1.8279","code":"DIALOG_NOTAT`, `,"payload":[` + text + `]`, "Communication.category"},
+	for name, c := range map[string]struct{ kind, rest, place, why string }{
+		"attachment":            {"DIALOG_HELSEFAGLIG", `,"payload":[` + text + `,{"contentAttachment":{"contentType":"text/plain","data":"a2FuYXJp"}}]`, "Communication.payload[1].contentAttachment", "payload"},
+		"reference without one": {"DIALOG_HELSEFAGLIG", `,"payload":[{"contentReference":{"display":"planen"}}]`, "Communication.payload[0].contentReference", "payload"},
+		"contained":             {"DIALOG_HELSEFAGLIG", `,"contained":[{"resourceType":"Binary","id":"a","contentType":"text/plain"}],"payload":[{"contentReference":{"reference":"#a"}}]`, "Communication.payload[0].contentReference", "payload"},
+		"text by extension":     {"DIALOG_HELSEFAGLIG", `,"payload":[` + text + `,{"_contentString":{"extension":[{"url":"http://example.org/a","valueBoolean":true}]}}]`, "Communication.payload[1]", "payload"},
+		"no payload":            {"DIALOG_HELSEFAGLIG", ``, "Communication.payload", "payload-missing"},
+		"logistics in words":    {"LOG_INNLAGT", `,"payload":[` + text + `]`, "Communication.payload[0].contentString", "no-place"},
+		"epikrise":              {"EPIKRISE", `,"payload":[` + text + `]`, "Communication.category", "category"},
+		"no such type":          {"FINNES_IKKE", `,"payload":[` + text + `]`, "Communication.category", "category"},
+		"answer to nothing":     {"DIALOG_SVAR", `,"payload":[` + text + `]`, "Communication.inResponseTo", "answer-to-nothing"},
+		"answer to a stranger":  {"DIALOG_SVAR", `,"inResponseTo":[{"reference":"Communication/finnes-ikke"}],"payload":[` + text + `]`, "Communication.inResponseTo", "answer-to-nothing"},
+		"two types":             {`DIALOG_SVAR"},{"system":"urn:oid:2.16.578.1.12.4.1.1.8279","code":"DIALOG_NOTAT`, `,"payload":[` + text + `]`, "Communication.category", "category"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			code, _, place := w.refused(gateway.Interaction{Code: gateway.Create, Target: fhir.Reference{Type: "Communication"}},
+			code, issue, place := w.refused(gateway.Interaction{Code: gateway.Create, Target: fhir.Reference{Type: "Communication"}},
 				order(p, c.kind, "fastlege", c.rest))
-			if code != gateway.Invalid || place != c.place {
-				t.Errorf("%s %s, want invalid %s", code, place, c.place)
+			if code != gateway.Invalid || place != c.place || issue != "communication."+c.why {
+				t.Errorf("%s %s at %s, want invalid communication.%s at %s", code, issue, place, c.why, c.place)
 			}
 		})
 	}

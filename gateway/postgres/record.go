@@ -215,7 +215,8 @@ func (t *Tx) Team(ctx context.Context, r fhir.Reference) (body []byte, custodian
 const pointedSQL = `select count(r.rid), coalesce(bit_or(r.labels), 0), coalesce(min(coalesce(r.person, 0)), 0),
   coalesce(max(coalesce(r.person, 0)), 0)
 from unnest($2::text[], $3::text[]) as p(type, id)
-join resource r on r.type = p.type and r.id = p.id and r.custodian || '' = $1 and not r.deleted`
+cross join lateral (select r.rid, r.labels, r.person from resource r
+  where r.type = p.type and r.id = p.id and r.custodian || '' = $1 and not r.deleted offset 0) r`
 
 // Pointed gives the union of the labels of own records.
 func (v *view) Pointed(ctx context.Context, custodian gateway.HERID, refs []fhir.Reference) (gateway.Labels, gateway.PersonID, bool, error) {
