@@ -537,6 +537,8 @@ func TestExportWaitsForWhatIsUnderWay(t *testing.T) {
 			ID: "11111111-2222-4333-8444-555555555555", Recorded: w.clock.time(), Interaction: gateway.Find, Outcome: gateway.Released,
 			Party: gateway.Party{ID: gp, Name: "Part"},
 		}}))
+		_, err := tx.ExportCount(ctx, gp, w.clock.time()) // what is recorded travels with the next question
+		must(t, err)
 		job = w.begin(at(gp), gateway.ExportRequest{})
 		for range 5 {
 			if worked, err := w.ExportOnce(ctx); worked || err != nil {

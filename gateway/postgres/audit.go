@@ -198,20 +198,6 @@ func (t *Tx) Record(ctx context.Context, entries []gateway.AuditEntry) error {
 		lines = append(lines, l)
 	}
 	queueLines(&b, lines)
-	if b.Len() == 0 {
-		return nil
-	}
-	return failure(op, t.tx.SendBatch(ctx, &b).Close())
-}
-
-// keepFetched keeps which versions a party has in its journal, in this transaction.
-func (t *Tx) keepFetched(ctx context.Context, op string, fetched []gateway.FetchedVersion) error {
-	var b pgx.Batch
-	for _, f := range fetched {
-		queueFetched(&b, f)
-	}
-	if b.Len() == 0 {
-		return nil
-	}
-	return failure(op, t.tx.SendBatch(ctx, &b).Close())
+	t.tx.laterAll(op, &b)
+	return nil
 }

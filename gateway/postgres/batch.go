@@ -70,7 +70,7 @@ func (t *Tx) putAll(ctx context.Context, scope gateway.Scope, drafts []gateway.D
 	if b.Len() == 0 {
 		return out, nil
 	}
-	if err := t.tx.SendBatch(ctx, &b).Close(); err != nil {
+	if err := t.tx.run(ctx, &b); err != nil {
 		return nil, failure(op, err)
 	}
 	return out, nil
@@ -110,7 +110,7 @@ func (t *Tx) putPatients(ctx context.Context, op string, all []prepared, out []g
 			return err
 		})
 	}
-	if err := t.tx.SendBatch(ctx, &b).Close(); err != nil {
+	if err := t.tx.run(ctx, &b); err != nil {
 		return nil, failure(op, err)
 	}
 	return keys, nil

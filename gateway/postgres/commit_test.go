@@ -133,7 +133,7 @@ func TestCancelledWaitForStandbyIsUnknown(t *testing.T) {
 	b := newBench(t)
 	notice := &pgconn.Notice{Severity: "WARNING", Routine: "SyncRepWaitForLSN"}
 	err := b.tx(func(tx *Tx) error {
-		noticed(tx.tx.Conn().PgConn(), notice)
+		noticed(tx.tx.conn.Conn().PgConn(), notice)
 		return nil
 	})
 	b.wants(err, gateway.Unavailable)

@@ -44,16 +44,17 @@ func (k keyring) basisHashes(e gateway.AuditEntry, exact []int64) []int64 {
 	return exact
 }
 
-const keepDeliveredSQL = `insert into delivered (person, at, consent, version, party, receiver, custodian, message, body)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict do nothing`
+// deliveries are rows of the registry, column by column: on which Consents a message was laid ready.
+type deliveries struct {
+	consent, version, custodian []string
+	body                        [][]byte
+}
 
-// keepDelivered keeps on which Consents a message was laid ready, one row for each version.
-func (t *Tx) keepDelivered(ctx context.Context, e gateway.Envelope) error {
-	const op = "postgres.deliver"
-	var b pgx.Batch
-	for _, version := range consentsOf(e.Disclosed) {
+// deliveredOn gives one row for each version of a Consent that what crosses stands on.
+func deliveredOn(op string, entities []gateway.AuditEntity) (d deliveries, err error) {
+	for _, version := range consentsOf(entities) {
 		var list []gateway.AuditEntity
-		for _, x := range e.Disclosed {
+		for _, x := range entities {
 			x.Citations = slices.DeleteFunc(slices.Clone(x.Citations), func(c gateway.Citation) bool { return c.Consent != version })
 			if len(x.Citations) > 0 {
 				list = append(list, x)
@@ -61,15 +62,12 @@ func (t *Tx) keepDelivered(ctx context.Context, e gateway.Envelope) error {
 		}
 		body, err := json.Marshal(list)
 		if err != nil {
-			return gateway.Failed(op, gateway.Internal, err)
+			return deliveries{}, gateway.Failed(op, gateway.Internal, err)
 		}
-		b.Queue(keepDeliveredSQL, int64(e.Person), t.store.clock(), string(version.ID), version.Version, string(e.Party),
-			string(e.Receiver), string(list[0].Custodian), string(e.Message.ID), body)
+		d.consent, d.version = append(d.consent, string(version.ID)), append(d.version, version.Version)
+		d.custodian, d.body = append(d.custodian, string(list[0].Custodian)), append(d.body, body)
 	}
-	if b.Len() == 0 {
-		return nil
-	}
-	return failure(op, t.tx.SendBatch(ctx, &b).Close())
+	return d, nil
 }
 
 // consentsOf lists the Consent versions that the entities stand on.

@@ -28,9 +28,9 @@ on conflict (message, to_party, code) do update set state = excluded.state`
 
 // PutStep keeps a step. A receiver more of the same party lets it cross, and nothing takes that back.
 func (t *Tx) PutStep(ctx context.Context, s gateway.Step) error {
-	_, err := t.tx.Exec(ctx, putStepSQL, string(s.Message), string(s.To), string(s.From), int64(s.Person), string(s.Kind), string(s.MsgID),
+	t.tx.later("postgres.putstep", putStepSQL, string(s.Message), string(s.To), string(s.From), int64(s.Person), string(s.Kind), string(s.MsgID),
 		orNull(s.Parent), orNull(s.Conversation), orNull(string(s.Change)), s.Crossed, s.Made, s.At)
-	return failure("postgres.putstep", err)
+	return nil
 }
 
 // StepsOf lists all steps of the person.
@@ -61,8 +61,8 @@ func (t *Tx) DutiesOf(ctx context.Context, person gateway.PersonID) ([]gateway.D
 
 // PutDuty keeps a duty.
 func (t *Tx) PutDuty(ctx context.Context, person gateway.PersonID, d gateway.Duty) error {
-	_, err := t.tx.Exec(ctx, putDutySQL, string(d.Message), string(d.To), d.Code, int64(person), string(d.Debtor), string(d.Task), string(d.State), d.Due)
-	return failure("postgres.putduty", err)
+	t.tx.later("postgres.putduty", putDutySQL, string(d.Message), string(d.To), d.Code, int64(person), string(d.Debtor), string(d.Task), string(d.State), d.Due)
+	return nil
 }
 
 const (
@@ -79,8 +79,8 @@ const (
 
 // Park keeps an AppRec until what it answers is laid ready.
 func (t *Tx) Park(ctx context.Context, a gateway.AppRec, document gateway.MessageID) error {
-	_, err := t.tx.Exec(ctx, parkSQL, string(a.To), string(a.Original), string(a.From), string(document))
-	return failure("postgres.park", err)
+	t.tx.later("postgres.park", parkSQL, string(a.To), string(a.Original), string(a.From), string(document))
+	return nil
 }
 
 // Parked gives the AppRecs that were waiting, in the order in which they came, and waits for them no more.
@@ -114,8 +114,8 @@ func (t *Tx) Parked(ctx context.Context, sender gateway.HERID, original gateway.
 
 // NoteTask ties a Task to a message in a mailbox.
 func (t *Tx) NoteTask(ctx context.Context, m gateway.MessageID, receiver gateway.HERID, task gateway.OwnedTask) error {
-	_, err := t.tx.Exec(ctx, noteTaskSQL, string(m), string(receiver), string(task.Party), string(task.Task))
-	return failure("postgres.notetask", err)
+	t.tx.later("postgres.notetask", noteTaskSQL, string(m), string(receiver), string(task.Party), string(task.Task))
+	return nil
 }
 
 // NotedTasks lists the Tasks that are tied to a message in a mailbox.
@@ -138,6 +138,6 @@ const lookAgainSQL = `update mailbox set look_at = $2 where key = $1`
 
 // LookAgain sets when to look at an entry the next time.
 func (t *Tx) LookAgain(ctx context.Context, key int64, at time.Time) error {
-	_, err := t.tx.Exec(ctx, lookAgainSQL, key, at)
-	return failure("postgres.lookagain", err)
+	t.tx.later("postgres.lookagain", lookAgainSQL, key, at)
+	return nil
 }

@@ -35,8 +35,8 @@ func (t *Tx) Tell(ctx context.Context, s gateway.Spell, now time.Time) (first bo
 
 // AskReview keeps whose access a Task asks to be reviewed.
 func (t *Tx) AskReview(ctx context.Context, task fhir.ID, party gateway.HERID, actor [32]byte, at time.Time) error {
-	_, err := t.tx.Exec(ctx, askReviewSQL, string(task), string(party), actor[:], at)
-	return failure("postgres.askreview", err)
+	t.tx.later("postgres.askreview", askReviewSQL, string(task), string(party), actor[:], at)
+	return nil
 }
 
 // Reviewed gives whose access a Task asks to be reviewed.

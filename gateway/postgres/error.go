@@ -43,6 +43,10 @@ func failure(op string, err error) error {
 	if err == nil {
 		return nil
 	}
+	var later *laterError
+	if errors.As(err, &later) {
+		op, err = later.op, later.err
+	}
 	var known *gateway.Error
 	if errors.As(err, &known) || errors.Is(err, errAlone) {
 		return err

@@ -142,14 +142,14 @@ func (t *Tx) PutExport(ctx context.Context, j gateway.ExportJob, members []fhir.
 	if err != nil || members == nil {
 		return failure(op, err)
 	}
-	_, err = t.tx.Exec(ctx, putMembersSQL, key, string(j.Party), texts(members))
-	return failure(op, err)
+	t.tx.later(op, putMembersSQL, key, string(j.Party), texts(members))
+	return nil
 }
 
 // Enrol counts up the persons whom the party has a Patient of.
 func (t *Tx) Enrol(ctx context.Context, j gateway.ExportJob) error {
-	_, err := t.tx.Exec(ctx, enrolSQL, j.Key, string(j.Party))
-	return failure("postgres.enrol", err)
+	t.tx.later("postgres.enrol", enrolSQL, j.Key, string(j.Party))
+	return nil
 }
 
 const (
@@ -186,9 +186,9 @@ func (t *Tx) AdvanceExport(ctx context.Context, j gateway.ExportJob) error {
 	if !j.Completed.IsZero() {
 		completed = &j.Completed
 	}
-	_, err := t.tx.Exec(ctx, advanceExportSQL, j.Key, string(j.State), j.Place, j.After.Patient, j.After.Row, j.Lines, j.Tries,
+	t.tx.later("postgres.advanceexport", advanceExportSQL, j.Key, string(j.State), j.Place, j.After.Patient, j.After.Row, j.Lines, j.Tries,
 		moment(j.Next), j.Lease, moment(j.Until), completed, j.Expires)
-	return failure("postgres.advanceexport", err)
+	return nil
 }
 
 const lastExportFileSQL = `select f.number, f.id, f.type, f.first, f.last, f.bytes from export_file f
@@ -222,7 +222,7 @@ func (t *Tx) AddExportLines(ctx context.Context, j gateway.ExportJob, files []ga
 		lines[i], rids[i], versions[i] = j.Lines-int64(len(rows)-1-i), r.Key, r.Reference.Version
 	}
 	b.Queue(exportLinesSQL, j.Key, lines, rids, versions)
-	return failure("postgres.addexportlines", t.tx.SendBatch(ctx, &b).Close())
+	return failure("postgres.addexportlines", t.tx.run(ctx, &b))
 }
 
 const (

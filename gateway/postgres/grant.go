@@ -86,7 +86,7 @@ func (t *Tx) PutGrants(ctx context.Context, person gateway.PersonID, consent fhi
 	if was > 0 || len(grants) > 0 {
 		t.keepState(&b, person, consent, stored)
 	}
-	if err := t.tx.SendBatch(ctx, &b).Close(); err != nil {
+	if err := t.tx.run(ctx, &b); err != nil {
 		return failure(op, err)
 	}
 	return t.raise(ctx, op, was, person)
@@ -113,12 +113,8 @@ func (t *Tx) raise(ctx context.Context, op string, persons ...gateway.PersonID) 
 			ids = append(ids, int64(p))
 		}
 	}
-	if _, err := t.tx.Exec(ctx, raiseSQL, ids); err != nil {
-		return failure(op, err)
-	}
-	if _, err := t.tx.Exec(ctx, lookNowSQL, ids, t.store.clock()); err != nil {
-		return failure(op, err)
-	}
+	t.tx.later(op, raiseSQL, ids)
+	t.tx.later(op, lookNowSQL, ids, t.store.clock())
 	for _, id := range ids {
 		rows, err := t.tx.Query(ctx, storedGrantsSQL, id)
 		if err != nil {
@@ -148,9 +144,7 @@ func (t *Tx) raise(ctx context.Context, op string, persons ...gateway.PersonID) 
 		if err != nil {
 			return err
 		}
-		if _, err := t.tx.Exec(ctx, keepEpochSQL, id, encoded, withheld); err != nil {
-			return failure(op, err)
-		}
+		t.tx.later(op, keepEpochSQL, id, encoded, withheld)
 	}
 	return nil
 }

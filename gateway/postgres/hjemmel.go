@@ -27,9 +27,7 @@ where s.active`
 // what decisions of several controllers wait for.
 func (t *Tx) SwitchHjemmel(ctx context.Context, s gateway.HjemmelSwitch) (version int64, err error) {
 	const op = "postgres.switchhjemmel"
-	if _, err := t.tx.Exec(ctx, reviseSQL); err != nil {
-		return 0, failure(op, err)
-	}
+	t.tx.later(op, reviseSQL)
 	err = t.tx.QueryRow(ctx, switchSQL, string(s.Hjemmel), string(s.Party), s.On, s.By, s.Reason, s.At).Scan(&version)
 	if err != nil {
 		return 0, failure(op, err)

@@ -11,13 +11,20 @@ import (
 	"github.com/sluse/sluse/gateway"
 )
 
+// The registry keeps on which Consents a message was laid ready, one row for each version.
 const deliverSQL = `
-insert into mailbox (party, receiver, message, generated, person, apprec, withheld, laid_at, fetch_by, look_at, whole)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
-on conflict (party, message, receiver) do nothing`
+with laid as (
+  insert into mailbox (party, receiver, message, generated, person, apprec, withheld, laid_at, fetch_by, look_at, whole)
+  values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+  on conflict (party, message, receiver) do nothing returning 1)
+insert into delivered (person, at, consent, version, party, receiver, custodian, message, body)
+select coalesce($5, 0), $8, d.consent, d.version, $1, $2, d.custodian, $3, d.body
+from laid, unnest($12::text[], $13::text[], $14::text[], $15::jsonb[]) as d(consent, version, custodian, body)
+on conflict do nothing`
 
 // Deliver lays a message in a receiver's mailbox.
 func (t *Tx) Deliver(ctx context.Context, e gateway.Envelope) error {
+	const op = "postgres.deliver"
 	generated, withheld := e.Message.Generated, e.Withheld
 	if generated.IsZero() {
 		generated = e.Message.At
@@ -25,15 +32,14 @@ func (t *Tx) Deliver(ctx context.Context, e gateway.Envelope) error {
 	if withheld == nil {
 		withheld = []string{}
 	}
-	tag, err := t.tx.Exec(ctx, deliverSQL, string(e.Party), string(e.Receiver), string(e.Message.ID), generated,
-		orNobody(e.Person), e.AppRec, withheld, t.store.clock(), instant(e.FetchBy), instant(e.LookAt), e.Message.Whole)
+	d, err := deliveredOn(op, e.Disclosed)
 	if err != nil {
-		return failure("postgres.deliver", err)
+		return err
 	}
-	if tag.RowsAffected() == 0 {
-		return nil
-	}
-	return t.keepDelivered(ctx, e)
+	t.tx.later(op, deliverSQL, string(e.Party), string(e.Receiver), string(e.Message.ID), generated,
+		orNobody(e.Person), e.AppRec, withheld, t.store.clock(), instant(e.FetchBy), instant(e.LookAt), e.Message.Whole,
+		d.consent, d.version, d.custodian, d.body)
+	return nil
 }
 
 const answerSQL = `
@@ -280,7 +286,12 @@ func (t *Tx) Fetch(ctx context.Context, key int64, document []byte, versions []g
 	if tag.RowsAffected() != 1 {
 		return gateway.Failed(op, gateway.Internal, errFetched)
 	}
-	return t.keepFetched(ctx, op, versions)
+	var b pgx.Batch
+	for _, v := range versions {
+		queueFetched(&b, v)
+	}
+	t.tx.laterAll(op, &b)
+	return nil
 }
 
 var errFetched = errors.New("the document was fetched before")
@@ -299,8 +310,6 @@ const remindedSQL = `update mailbox set reminded = true where key = $1`
 
 // Reminded marks an entry whose sender has been told.
 func (t *Tx) Reminded(ctx context.Context, key int64) error {
-	if _, err := t.tx.Exec(ctx, remindedSQL, key); err != nil {
-		return failure("postgres.reminded", err)
-	}
+	t.tx.later("postgres.reminded", remindedSQL, key)
 	return nil
 }

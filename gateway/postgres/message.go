@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/sluse/sluse/gateway"
 	"github.com/sluse/sluse/gateway/fhir"
@@ -45,30 +46,27 @@ insert into message (id, party, sender, msg_id, kind, kind_name, receivers, conv
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $12)
 on conflict (party, sender, msg_id) do nothing`
 
-// insert writes the row of a message; false when one is there under its name.
-func (t *Tx) insert(ctx context.Context, op string, m gateway.Message, person gateway.PersonID, content *gateway.Content) (bool, error) {
+// values are the parameters of insertMessageSQL.
+func values(op string, m gateway.Message, person gateway.PersonID, content *gateway.Content) ([]any, error) {
 	receivers, err := json.Marshal(m.Receivers)
 	if err != nil {
-		return false, gateway.Failed(op, gateway.Internal, err)
+		return nil, gateway.Failed(op, gateway.Internal, err)
 	}
 	actor, err := actorJSON(m.Actor)
 	if err != nil {
-		return false, gateway.Failed(op, gateway.Internal, err)
+		return nil, gateway.Failed(op, gateway.Internal, err)
 	}
 	var kept []byte
 	if content != nil {
 		if kept, err = packContent(op, *content); err != nil {
-			return false, err
+			return nil, err
 		}
 	}
-	tag, err := t.tx.Exec(ctx, insertMessageSQL,
+	return []any{
 		string(m.ID), string(m.Party), string(m.Sender.HERID), string(m.MsgID), m.Kind, m.KindName, receivers,
 		orNull(m.Conversation), orNull(m.Parent), instant(m.Generated), orNull(m.GenDate), m.At, string(m.State),
-		m.Digest[:], compress(m.Document), actor, orNobody(person), kept, m.Whole, orNull(m.Thread))
-	if err != nil {
-		return false, failure(op, err)
-	}
-	return tag.RowsAffected() == 1, nil
+		m.Digest[:], compress(m.Document), actor, orNobody(person), kept, m.Whole, orNull(m.Thread),
+	}, nil
 }
 
 // packContent writes what a message consists of: no statement looks into it, and its JSON is longer than the message.
@@ -112,11 +110,15 @@ update mailbox set read = false where key = any(array(
 // Claim keeps the raw message under (sender, MsgId) for ever.
 func (t *Tx) Claim(ctx context.Context, m gateway.Message) (gateway.Receipt, error) {
 	const op = "postgres.claim"
-	first, err := t.insert(ctx, op, m, 0, nil)
+	row, err := values(op, m, 0, nil)
 	if err != nil {
 		return gateway.Receipt{}, err
 	}
-	if first {
+	tag, err := t.tx.Exec(ctx, insertMessageSQL, row...)
+	if err != nil {
+		return gateway.Receipt{}, failure(op, err)
+	}
+	if tag.RowsAffected() == 1 {
 		return gateway.Receipt{ID: m.ID, State: m.State}, nil
 	}
 	var id, state string
@@ -129,9 +131,7 @@ func (t *Tx) Claim(ctx context.Context, m gateway.Message) (gateway.Receipt, err
 		return gateway.Receipt{}, gateway.Fault(op, gateway.Conflict,
 			fhir.Issue{Severity: "error", Type: "conflict", Code: "message.other-bytes"})
 	}
-	if _, err := t.tx.Exec(ctx, remindSQL, id, string(m.Party)); err != nil {
-		return gateway.Receipt{}, failure(op, err)
-	}
+	t.tx.later(op, remindSQL, id, string(m.Party))
 	var all []gateway.Addressee
 	if err := json.Unmarshal(receivers, &all); err != nil {
 		return gateway.Receipt{}, gateway.Failed(op, gateway.Internal, err)
@@ -140,14 +140,10 @@ func (t *Tx) Claim(ctx context.Context, m gateway.Message) (gateway.Receipt, err
 		if receivers, err = json.Marshal(merged); err != nil {
 			return gateway.Receipt{}, gateway.Failed(op, gateway.Internal, err)
 		}
-		if _, err := t.tx.Exec(ctx, reopenSQL, id, receivers, m.At, m.Whole); err != nil {
-			return gateway.Receipt{}, failure(op, err)
-		}
+		t.tx.later(op, reopenSQL, id, receivers, m.At, m.Whole)
 		state = string(gateway.Received)
 	} else if m.Whole {
-		if _, err := t.tx.Exec(ctx, wholeSQL, id); err != nil {
-			return gateway.Receipt{}, failure(op, err)
-		}
+		t.tx.later(op, wholeSQL, id)
 	}
 	return gateway.Receipt{ID: gateway.MessageID(id), State: gateway.MessageState(state), Repeated: true}, nil
 }
@@ -201,42 +197,40 @@ where type = $2 and id = $3 and custodian || '' = $1 and not deleted`
 
 // Share adds a receiver to those that the current version of an own record was sent to.
 func (t *Tx) Share(ctx context.Context, custodian gateway.HERID, r fhir.Reference, to gateway.Sent) error {
-	_, err := t.tx.Exec(ctx, shareSQL, string(custodian), string(r.Type), string(r.ID), packReceiver(to), int64(to.Mask))
-	if err != nil {
-		return failure("postgres.share", err)
-	}
+	t.tx.later("postgres.share", shareSQL, string(custodian), string(r.Type), string(r.ID), packReceiver(to), int64(to.Mask))
 	return nil
 }
 
 // Lay keeps a message that Sluse itself wrote.
 func (t *Tx) Lay(ctx context.Context, m gateway.Message, person gateway.PersonID, c gateway.Content) error {
 	const op = "postgres.lay"
-	first, err := t.insert(ctx, op, m, person, &c)
+	row, err := values(op, m, person, &c)
 	if err != nil {
 		return err
 	}
-	if !first {
-		return gateway.Fault(op, gateway.Conflict, fhir.Issue{Severity: "error", Type: "conflict", Code: "message.other-bytes"})
-	}
-	return t.link(ctx, op, m.ID, c)
+	t.tx.check(op, func(tag pgconn.CommandTag) error {
+		if tag.RowsAffected() != 1 { // one is there under its name
+			return gateway.Fault(op, gateway.Conflict, fhir.Issue{Severity: "error", Type: "conflict", Code: "message.other-bytes"})
+		}
+		return nil
+	}, insertMessageSQL, row...)
+	t.link(op, m.ID, c)
+	return nil
 }
 
 const linkSQL = `
 insert into message_record (type, id, message) select * from unnest($1::text[], $2::text[], $3::uuid[])
 on conflict do nothing`
 
-func (t *Tx) link(ctx context.Context, op string, id gateway.MessageID, c gateway.Content) error {
+func (t *Tx) link(op string, id gateway.MessageID, c gateway.Content) {
 	if len(c.Resources) == 0 {
-		return nil
+		return
 	}
 	var types, ids, messages []string
 	for _, r := range c.Resources {
 		types, ids, messages = append(types, string(r.Record.Type)), append(ids, string(r.Record.ID)), append(messages, string(id))
 	}
-	if _, err := t.tx.Exec(ctx, linkSQL, types, ids, messages); err != nil {
-		return failure(op, err)
-	}
-	return nil
+	t.tx.later(op, linkSQL, types, ids, messages)
 }
 
 const pendingSQL = `
@@ -348,9 +342,7 @@ func (t *Tx) Serialize(ctx context.Context, key string) error {
 	for i := range 8 {
 		b = append(b, byte(uint64(h)>>(8*i)))
 	}
-	if _, err := t.tx.Exec(ctx, serializeSQL, b); err != nil {
-		return failure("postgres.serialize", err)
-	}
+	t.tx.later("postgres.serialize", serializeSQL, b)
 	return nil
 }
 
@@ -363,14 +355,14 @@ func (t *Tx) Settle(ctx context.Context, m gateway.Message, person gateway.Perso
 	if err != nil {
 		return err
 	}
-	tag, err := t.tx.Exec(ctx, settleSQL, string(m.ID), string(s), orNobody(person), content, orNull(string(m.Change)))
-	if err != nil {
-		return failure(op, err)
-	}
-	if tag.RowsAffected() != 1 {
-		return gateway.Failed(op, gateway.Internal, errors.New("message was not taken"))
-	}
-	return t.link(ctx, op, m.ID, c)
+	t.tx.check(op, func(tag pgconn.CommandTag) error {
+		if tag.RowsAffected() != 1 { // it was settled before
+			return gateway.Failed(op, gateway.Internal, errors.New("message was not taken"))
+		}
+		return nil
+	}, settleSQL, string(m.ID), string(s), orNobody(person), content, orNull(string(m.Change)))
+	t.link(op, m.ID, c)
+	return nil
 }
 
 const settledSQL = `

@@ -55,12 +55,9 @@ func (t *Tx) Enqueue(ctx context.Context, o gateway.Order) error {
 	if err != nil {
 		return gateway.Failed(op, gateway.Internal, err)
 	}
-	_, err = t.tx.Exec(ctx, enqueueSQL, string(o.Party), string(o.Communication.ID), o.Communication.Version,
+	t.tx.later(op, enqueueSQL, string(o.Party), string(o.Communication.ID), o.Communication.Version,
 		string(o.Sender.HERID), string(o.Sender.Practitioner), string(o.Receiver.HERID), string(o.Receiver.Practitioner),
 		string(o.ReceiverParty), int64(o.Person), string(o.MsgID), orNull(o.Conversation), orNull(o.Parent), t.store.clock(), actor, o.Notice)
-	if err != nil {
-		return failure(op, err)
-	}
 	return nil
 }
 
@@ -130,10 +127,7 @@ update outbox set state = $2, message = $3, tries = $4, deadline = $5, next_at =
 
 // Advance sets the state of an order.
 func (t *Tx) Advance(ctx context.Context, o gateway.Order, next time.Time, reason string) error {
-	_, err := t.tx.Exec(ctx, advanceSQL, o.Key, string(o.State), orNull(o.Message), o.Tries, instant(o.Deadline), instant(next), orNull(reason))
-	if err != nil {
-		return failure("postgres.advance", err)
-	}
+	t.tx.later("postgres.advance", advanceSQL, o.Key, string(o.State), orNull(o.Message), o.Tries, instant(o.Deadline), instant(next), orNull(reason))
 	return nil
 }
 

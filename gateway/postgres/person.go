@@ -62,8 +62,6 @@ func (t *Tx) putPatient(ctx context.Context, op string, p *prepared) (gateway.Re
 	if err != nil || now == was {
 		return r, err
 	}
-	if _, err := t.tx.Exec(ctx, moveSQL, string(p.Custodian), string(p.Reference.ID), int64(was), int64(now)); err != nil {
-		return gateway.Record{}, failure(op, err)
-	}
+	t.tx.later(op, moveSQL, string(p.Custodian), string(p.Reference.ID), int64(was), int64(now))
 	return r, t.raise(ctx, op, was, now)
 }

@@ -77,12 +77,12 @@ func (t *Tx) PutReminder(ctx context.Context, r gateway.Reminder) error {
 	for _, task := range r.Tasks {
 		parties, tasks = append(parties, string(task.Party)), append(tasks, string(task.Task))
 	}
-	_, err := t.tx.Exec(ctx, putReminderSQL, string(r.Consent.ID), r.Consent.Version, r.Days, r.Ends, r.Next, r.Tries, r.Done, parties, tasks)
-	return failure("postgres.putreminder", err)
+	t.tx.later("postgres.putreminder", putReminderSQL, string(r.Consent.ID), r.Consent.Version, r.Days, r.Ends, r.Next, r.Tries, r.Done, parties, tasks)
+	return nil
 }
 
 // DropReminder removes a reminder.
 func (t *Tx) DropReminder(ctx context.Context, consent fhir.ID, days int) error {
-	_, err := t.tx.Exec(ctx, dropReminderSQL, string(consent), days)
-	return failure("postgres.dropreminder", err)
+	t.tx.later("postgres.dropreminder", dropReminderSQL, string(consent), days)
+	return nil
 }

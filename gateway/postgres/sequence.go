@@ -98,7 +98,7 @@ func (s *Store) place(ctx context.Context) (head Head, placed int, err error) {
 		if err != nil || placed == 0 {
 			return err
 		}
-		return s.commit(ctx, op, tx.Conn(), tx)
+		return s.commit(ctx, op, tx.Conn(), tx.Commit)
 	})
 	return head, placed, err
 }

@@ -48,10 +48,10 @@ func (t *Tx) Subscribe(ctx context.Context, s gateway.Subscription, anew bool) e
 	if err != nil {
 		return gateway.Failed(op, gateway.Internal, err)
 	}
-	_, err = t.tx.Exec(ctx, subscribeSQL, string(s.ID), string(s.Party), int64(s.Attested), s.Actor.Attest.Each, s.Number, s.Delivered,
+	t.tx.later(op, subscribeSQL, string(s.ID), string(s.Party), int64(s.Attested), s.Actor.Attest.Each, s.Number, s.Delivered,
 		s.Heart.Seconds(), s.Next, instant(s.Sent), instant(s.End), string(s.Status), s.Topic, s.Endpoint, kinds(s.Types), settings, actor,
 		s.Header, anew)
-	return failure(op, err)
+	return nil
 }
 
 const subscriptionColumns = `s.id, s.party, s.attested, s.each_one, s.tx::text, s.key, s.number, s.delivered, s.tries,
@@ -148,8 +148,8 @@ delete from subscription_event e using gone where e.subscription = gone.id`
 
 // Unsubscribe forgets a subscription with its events.
 func (t *Tx) Unsubscribe(ctx context.Context, party gateway.HERID, id fhir.ID) error {
-	_, err := t.tx.Exec(ctx, unsubscribeSQL, string(id), string(party))
-	return failure("postgres.unsubscribe", err)
+	t.tx.later("postgres.unsubscribe", unsubscribeSQL, string(id), string(party))
+	return nil
 }
 
 // dueSQL finds what has something to do: a handshake, an end, events that were not received, changes,
@@ -184,9 +184,9 @@ update subscription set status = $2, tx = $3::text::xid8, key = $4, number = $5,
 
 // AdvanceSubscription keeps what changes by the work on a subscription.
 func (t *Tx) AdvanceSubscription(ctx context.Context, s gateway.Subscription) error {
-	_, err := t.tx.Exec(ctx, advanceSubscriptionSQL, string(s.ID), string(s.Status), formatXID(s.Place.Tx), s.Place.Key, s.Number,
+	t.tx.later("postgres.advancesubscription", advanceSubscriptionSQL, string(s.ID), string(s.Status), formatXID(s.Place.Tx), s.Place.Key, s.Number,
 		s.Delivered, s.Tries, s.Next, s.Attempt, instant(s.Claimed), instant(s.Sent))
-	return failure("postgres.advancesubscription", err)
+	return nil
 }
 
 const announceSQL = `
@@ -203,7 +203,7 @@ func (t *Tx) Announce(ctx context.Context, id fhir.ID, events []gateway.Event) e
 		b.Queue(announceSQL, string(id), e.Number, orNobody(e.Person), e.At, e.Deleted, e.Told, string(e.Record.Type), string(e.Record.ID),
 			e.Record.Version, string(e.Custodian))
 	}
-	return failure("postgres.announce", t.tx.SendBatch(ctx, &b).Close())
+	return failure("postgres.announce", t.tx.run(ctx, &b))
 }
 
 const announcedSQL = `

@@ -37,7 +37,7 @@ var _ gateway.View = (*view)(nil)
 // Tx is one transaction.
 type Tx struct {
 	view
-	tx pgx.Tx // the querier of the view
+	tx *writing // the querier of the view
 }
 
 var _ gateway.Tx = (*Tx)(nil)
@@ -90,28 +90,26 @@ func (s *Store) transact(ctx context.Context, op string, fn func(*Tx) error) err
 		}
 		defer conn.Release()
 		forgetDoubt(conn.Conn())
-		tx, err := conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead})
-		if err != nil {
-			return failure(op, err)
-		}
 		defer s.abandon(conn)
+		tx := &writing{conn: conn}
 		if alone { // before the snapshot is taken by the first query
-			if _, err := tx.Exec(ctx, aloneSQL); err != nil {
-				return failure(op, err)
-			}
+			tx.later(op, aloneSQL)
 		}
 		t := &Tx{view: view{tx: tx, store: s, writes: true, alone: alone}, tx: tx}
 		if err := fn(t); err != nil {
 			return err
 		}
-		return s.commit(ctx, op, conn.Conn(), tx)
+		if err := tx.looked(ctx); err != nil {
+			return failure(op, err)
+		}
+		return s.commit(ctx, op, conn.Conn(), tx.commit)
 	})
 }
 
 // commit ends a transaction for good, or tells that nobody knows. An error that the server gave
 // means that nothing was kept; any other means that the answer was lost.
-func (s *Store) commit(ctx context.Context, op string, conn *pgx.Conn, tx pgx.Tx) error {
-	err := tx.Commit(ctx)
+func (s *Store) commit(ctx context.Context, op string, conn *pgx.Conn, end func(context.Context) error) error {
+	err := end(ctx)
 	var server *pgconn.PgError
 	switch {
 	case err == nil && doubted(conn):

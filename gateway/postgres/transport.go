@@ -57,14 +57,16 @@ func (t *Tx) Attempt(ctx context.Context, key int64, withheld []string, next tim
 	if withheld == nil {
 		withheld = []string{}
 	}
-	return t.alter(ctx, "postgres.attempt", attemptSQL, key, withheld, next)
+	t.tx.later("postgres.attempt", attemptSQL, key, withheld, next)
+	return nil
 }
 
 const postponeParcelSQL = `update mailbox set next_at = $2 where key = $1`
 
 // PostponeParcel sets when an entry may be handed over again.
 func (t *Tx) PostponeParcel(ctx context.Context, key int64, next time.Time) error {
-	return t.alter(ctx, "postgres.postponeparcel", postponeParcelSQL, key, next)
+	t.tx.later("postgres.postponeparcel", postponeParcelSQL, key, next)
+	return nil
 }
 
 // Who sends anew finds the AppRec as unread, and gets it at once.
@@ -72,13 +74,7 @@ const conveyedSQL = `update mailbox set read = true, reference = $2, next_at = n
 
 // Conveyed ends the work on an entry.
 func (t *Tx) Conveyed(ctx context.Context, key int64, reference string) error {
-	return t.alter(ctx, "postgres.conveyed", conveyedSQL, key, orNull(reference))
-}
-
-func (t *Tx) alter(ctx context.Context, op, statement string, args ...any) error {
-	if _, err := t.tx.Exec(ctx, statement, args...); err != nil {
-		return failure(op, err)
-	}
+	t.tx.later("postgres.conveyed", conveyedSQL, key, orNull(reference))
 	return nil
 }
 
@@ -105,5 +101,6 @@ on conflict (message) do update set transport = excluded.transport, reference = 
 
 // Arrived keeps what the transport calls a message that came by it: of a repetition, the last name.
 func (t *Tx) Arrived(ctx context.Context, id gateway.MessageID, transport, reference string) error {
-	return t.alter(ctx, "postgres.arrived", arrivedSQL, string(id), transport, reference)
+	t.tx.later("postgres.arrived", arrivedSQL, string(id), transport, reference)
+	return nil
 }

@@ -121,8 +121,8 @@ func (t *Tx) post(ctx context.Context, consent fhir.ID, r recipient) (*gateway.P
 
 // PutWithdrawal keeps a withdrawal.
 func (t *Tx) PutWithdrawal(ctx context.Context, w gateway.Withdrawal) error {
-	_, err := t.tx.Exec(ctx, putWithdrawalSQL, string(w.Consent.ID), w.Consent.Version, int64(w.Person), w.At, texts(w.Ended), texts(w.Lost))
-	return failure("postgres.putwithdrawal", err)
+	t.tx.later("postgres.putwithdrawal", putWithdrawalSQL, string(w.Consent.ID), w.Consent.Version, int64(w.Person), w.At, texts(w.Ended), texts(w.Lost))
+	return nil
 }
 
 // OpenWithdrawal locks a withdrawal that is not settled.
@@ -134,8 +134,8 @@ func (t *Tx) OpenWithdrawal(ctx context.Context, before time.Time) (gateway.With
 
 // SettleWithdrawal takes a withdrawal off the list of open ones.
 func (t *Tx) SettleWithdrawal(ctx context.Context, consent fhir.Reference) error {
-	_, err := t.tx.Exec(ctx, settleWithdrawalSQL, string(consent.ID), consent.Version)
-	return failure("postgres.settlewithdrawal", err)
+	t.tx.later("postgres.settlewithdrawal", settleWithdrawalSQL, string(consent.ID), consent.Version)
+	return nil
 }
 
 // Notified lists who has been told of a withdrawal.
@@ -152,6 +152,6 @@ func (t *Tx) Notified(ctx context.Context, consent fhir.Reference) ([]gateway.HE
 // PutNotice keeps that somebody has been told of a withdrawal.
 func (t *Tx) PutNotice(ctx context.Context, n gateway.Notice) error {
 	c := n.Withdrawal.Consent
-	_, err := t.tx.Exec(ctx, putNoticeSQL, string(c.ID), c.Version, string(n.Party), string(n.Task), string(n.Communication))
-	return failure("postgres.putnotice", err)
+	t.tx.later("postgres.putnotice", putNoticeSQL, string(c.ID), c.Version, string(n.Party), string(n.Task), string(n.Communication))
+	return nil
 }

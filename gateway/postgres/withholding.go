@@ -28,18 +28,14 @@ func (t *Tx) Withhold(ctx context.Context, person gateway.PersonID, w gateway.Wi
 	const op = "postgres.withhold"
 	kind, id := string(w.Record.Type), string(w.Record.ID)
 	if w.Kind == "" {
-		if _, err := t.tx.Exec(ctx, liftWithholdingSQL, kind, id); err != nil {
-			return failure(op, err)
-		}
+		t.tx.later(op, liftWithholdingSQL, kind, id)
 		return t.raise(ctx, op, person)
 	}
 	body, err := json.Marshal(w)
 	if err != nil {
 		return gateway.Failed(op, gateway.Internal, err)
 	}
-	if _, err := t.tx.Exec(ctx, withholdSQL, kind, id, int64(person), body); err != nil {
-		return failure(op, err)
-	}
+	t.tx.later(op, withholdSQL, kind, id, int64(person), body)
 	return t.raise(ctx, op, person)
 }
 

@@ -242,7 +242,7 @@ func (t *Tx) put(ctx context.Context, scope gateway.Scope, d gateway.Draft) (gat
 	}
 	var b pgx.Batch
 	address.queue(&b)
-	if err := t.tx.SendBatch(ctx, &b).Close(); err != nil {
+	if err := t.tx.run(ctx, &b); err != nil {
 		return gateway.Record{}, failure(op, err)
 	}
 	t.store.listing.Store(nil)
