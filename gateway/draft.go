@@ -1,7 +1,9 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/sluse/sluse/gateway/fhir"
@@ -69,7 +71,7 @@ func (w *arrival) sectionLabels(path string) Labels {
 
 // draft makes one draft, and the record it will be.
 func (g *Gateway) draft(ctx context.Context, w *arrival, r DeliveredResource, added Labels) error {
-	body, err := named(r.Body, added)
+	body, err := named(r, added)
 	if err != nil {
 		return err
 	}
@@ -133,30 +135,31 @@ func ParseAuthored(body []byte) (*fhir.Resource, error) {
 	return fhir.ParseLimits(body, fhir.Limits{Bytes: authoredBytes})
 }
 
-// named puts labels into the body, so that the rules see them as named by the custodian.
-func named(body []byte, added Labels) ([]byte, error) {
+// named puts labels into the body of a resource without meta, behind its type, so that the rules see them as named by the
+// custodian.
+func named(r DeliveredResource, added Labels) ([]byte, error) {
 	if added == 0 {
-		return body, nil
+		return r.Body, nil
 	}
-	res, err := ParseAuthored(body)
-	if err != nil {
-		return nil, Failed("gateway.draft", Invalid, err)
+	head := `{"resourceType":"` + string(r.Type) + `"`
+	rest, ok := bytes.CutPrefix(r.Body, []byte(head))
+	if !ok {
+		return nil, Failed("gateway.draft", Internal, errHead)
 	}
-	meta := []byte(`{"security":[`)
-	for i, code := range added.Codes() {
+	const perCode = len(`{"system":"","code":"uklassifisert"},`) + len(LabelSystem)
+	codes := added.Codes()
+	b := append(make([]byte, 0, len(r.Body)+64+perCode*len(codes)), head...)
+	b = append(b, `,"meta":{"security":[`...)
+	for i, code := range codes {
 		if i > 0 {
-			meta = append(meta, ',')
+			b = append(b, ',')
 		}
-		meta = append(meta, `{"system":"`+LabelSystem+`","code":"`+code+`"}`...)
+		b = append(append(append(b, `{"system":"`+LabelSystem+`","code":"`...), code...), `"}`...)
 	}
-	e := res.Edit()
-	e.Set(res.Root(), "meta", append(meta, "]}"...))
-	out, err := e.Bytes()
-	if err != nil {
-		return nil, Failed("gateway.draft", Internal, err)
-	}
-	return out, nil
+	return append(append(b, `]}`...), rest...), nil
 }
+
+var errHead = errors.New("the type of a mapped resource is not its first member")
 
 // authored makes a draft of a resource that Sluse itself writes for a party: a new version of id.
 func (g *Gateway) authored(ctx context.Context, who asked, body []byte, id fhir.ID, added Labels) (*written, error) {

@@ -132,6 +132,7 @@ func earlier(a, b time.Time) time.Time {
 // alone and not on the order in which they came: a cancellation may come before what it cancels, and what is owed
 // before what it is owed for.
 func dutiesOf(steps []Step) (list []Duty) {
+	w := wayOf(steps)
 	for _, s := range steps {
 		if s.Change == Cancel || s.Change == Supplement || !s.Crossed {
 			continue
@@ -145,9 +146,9 @@ func dutiesOf(steps []Step) (list []Duty) {
 				d.Debtor = s.To
 			}
 			switch {
-			case o.done(s, steps):
+			case w.done(o, s):
 				d.State = DutyDone
-			case o.lapsed(s, d.Debtor, steps):
+			case w.lapsed(o, s, d.Debtor):
 				d.State = DutyLapsed
 			}
 			list = append(list, d)
@@ -156,40 +157,59 @@ func dutiesOf(steps []Step) (list []Duty) {
 	return list
 }
 
+// way is the steps of one person, by what they tell and by what they change.
+type way struct {
+	of      map[StepKind][]Step
+	changes map[string][]Step // by Parent
+}
+
+func wayOf(steps []Step) way {
+	w := way{map[StepKind][]Step{}, map[string][]Step{}}
+	for _, s := range steps {
+		w.of[s.Kind] = append(w.of[s.Kind], s)
+		if s.Change == Cancel || s.Change == Supersede {
+			w.changes[s.Parent] = append(w.changes[s.Parent], s)
+		}
+	}
+	return w
+}
+
 // done tells whether what is owed after the step has come, and was not taken back.
-func (o obligation) done(s Step, steps []Step) bool {
+func (w way) done(o obligation, s Step) bool {
 	from, to := s.From, s.To
 	if o.answer {
 		from, to = to, from
 	}
-	return slices.ContainsFunc(steps, func(a Step) bool {
-		if a.Kind != o.owed || a.From != from || a.To != to || !a.Crossed || a.Change == Cancel || revoked(a, from, steps, Cancel) {
+	return slices.ContainsFunc(w.of[o.owed], func(a Step) bool {
+		if a.From != from || a.To != to || !a.Crossed || a.Change == Cancel {
 			return false
 		}
-		return a.Parent == string(s.MsgID) || a.Conversation == string(s.MsgID) || !a.Made.Before(o.since(s))
+		answers := a.Parent == string(s.MsgID) || a.Conversation == string(s.MsgID) || !a.Made.Before(o.since(s))
+		return answers && !w.revoked(a, from, Cancel)
 	})
 }
 
 // lapsed tells whether the step was taken back or overtaken, as far as the debtor knows.
-func (o obligation) lapsed(s Step, debtor HERID, steps []Step) bool {
-	return revoked(s, debtor, steps, Cancel, Supersede) || dead(debtor, steps) || slices.ContainsFunc(steps, func(a Step) bool {
-		return slices.Contains(o.ends, a.Kind) && a.From == s.From && a.To == s.To && known(a, debtor) && a.Change != Cancel &&
-			!a.Made.Before(s.Made) && !revoked(a, debtor, steps, Cancel)
+func (w way) lapsed(o obligation, s Step, debtor HERID) bool {
+	return w.revoked(s, debtor, Cancel, Supersede) || w.dead(debtor) || slices.ContainsFunc(o.ends, func(end StepKind) bool {
+		return slices.ContainsFunc(w.of[end], func(a Step) bool {
+			return a.From == s.From && a.To == s.To && known(a, debtor) && a.Change != Cancel && !a.Made.Before(s.Made) && !w.revoked(a, debtor, Cancel)
+		})
 	})
 }
 
 // dead tells whether the debtor knows that the patient has died: whoever told it, and whenever. Nothing is owed then, and a
 // message that was told of is owed no more.
-func dead(debtor HERID, steps []Step) bool {
-	return slices.ContainsFunc(steps, func(a Step) bool {
-		return a.Kind == Died && (a.From == debtor || a.To == debtor) && known(a, debtor) && a.Change != Cancel && !revoked(a, debtor, steps, Cancel)
+func (w way) dead(debtor HERID) bool {
+	return slices.ContainsFunc(w.of[Died], func(a Step) bool {
+		return (a.From == debtor || a.To == debtor) && known(a, debtor) && a.Change != Cancel && !w.revoked(a, debtor, Cancel)
 	})
 }
 
 // revoked tells whether another message of the same sender did this to the step, as far as the party knows.
-func revoked(s Step, party HERID, steps []Step, changes ...Change) bool {
-	return slices.ContainsFunc(steps, func(a Step) bool {
-		return slices.Contains(changes, a.Change) && a.Parent == string(s.MsgID) && a.From == s.From && a.To == s.To && known(a, party)
+func (w way) revoked(s Step, party HERID, changes ...Change) bool {
+	return slices.ContainsFunc(w.changes[string(s.MsgID)], func(a Step) bool {
+		return slices.Contains(changes, a.Change) && a.From == s.From && a.To == s.To && known(a, party)
 	})
 }
 
@@ -338,18 +358,27 @@ func (g *Gateway) duties(ctx context.Context, tx Tx, person PersonID) error {
 	if err != nil {
 		return err
 	}
+	type name struct {
+		message MessageID
+		to      HERID
+		code    string
+	}
+	had := make(map[name]Duty, len(kept))
+	for _, k := range kept {
+		had[name{k.Message, k.To, k.Code}] = k
+	}
 	for _, d := range dutiesOf(steps) {
-		at := slices.IndexFunc(kept, func(k Duty) bool { return k.Message == d.Message && k.To == d.To && k.Code == d.Code })
+		was, there := had[name{d.Message, d.To, d.Code}]
 		switch {
-		case at < 0:
+		case !there:
 			if d.Task, err = g.owe(ctx, tx, person, d); err != nil {
 				return err
 			}
-		case kept[at].State == d.State:
+		case was.State == d.State:
 			continue
 		default:
-			d.Task = kept[at].Task
-			if err := g.moveTask(ctx, tx, OwnedTask{d.Debtor, d.Task}, kept[at].State, d.State); err != nil {
+			d.Task = was.Task
+			if err := g.moveTask(ctx, tx, OwnedTask{d.Debtor, d.Task}, was.State, d.State); err != nil {
 				return err
 			}
 		}

@@ -174,7 +174,8 @@ type Cursor struct {
 // SortValue is the value of one key of Search.By, as the store writes it; nil when there is none.
 type SortValue *string
 
-// Tx reads and writes one transaction.
+// Tx reads and writes one transaction. The error of what only writes may be told by a later call, or at the end: nothing is
+// kept of a transaction in which one was told, whoever listened.
 type Tx interface {
 	View
 	// Lock takes the current row of an own record for update: NotFound when it is not there.

@@ -147,28 +147,14 @@ type figure struct {
 // load sends b.N requests, of as many clients as told, and reports rate and CPU of server and PostgreSQL.
 func load(b *testing.B, clients, server, postgres int, one func(n int) (*http.Request, error)) figure {
 	b.Helper()
-	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: clients}}
 	serverBefore, postgresBefore := ownCPU(server), consumed(postgres)
-	var next, failed atomic.Int64
-	var first atomic.Value
-	var wg sync.WaitGroup
 	b.ResetTimer()
 	begun := time.Now()
-	for range clients {
-		wg.Go(func() {
-			for n := next.Add(1); n <= int64(b.N); n = next.Add(1) {
-				if err := once(client, one, int(n)); err != nil {
-					failed.Add(1)
-					first.CompareAndSwap(nil, err.Error())
-				}
-			}
-		})
-	}
-	wg.Wait()
+	failed, err := together(clients, b.N, one)
 	took := time.Since(begun)
 	b.StopTimer()
-	if n := failed.Load(); n > 0 {
-		b.Fatalf("%d of %d requests failed, the first with %v", n, b.N, first.Load())
+	if failed > 0 {
+		b.Fatalf("%d of %d requests failed, one with %v", failed, b.N, err)
 	}
 	n := time.Duration(b.N)
 	f := figure{float64(b.N) / took.Seconds(), (ownCPU(server) - serverBefore) / n, (consumed(postgres) - postgresBefore) / n}
@@ -176,6 +162,29 @@ func load(b *testing.B, clients, server, postgres int, one func(n int) (*http.Re
 	b.ReportMetric(float64(f.server.Microseconds()), "server-cpu-µs/req")
 	b.ReportMetric(float64(f.postgres.Microseconds()), "postgres-cpu-µs/req")
 	return f
+}
+
+// together sends the requests 1 to n, each client one after another. It tells how many failed, and why one of them did.
+func together(clients, n int, one func(n int) (*http.Request, error)) (failed int, why error) {
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: clients}}
+	var (
+		wg   sync.WaitGroup
+		next atomic.Int64
+		mu   sync.Mutex
+	)
+	for range clients {
+		wg.Go(func() {
+			for k := int(next.Add(1)); k <= n; k = int(next.Add(1)) {
+				if err := once(client, one, k); err != nil {
+					mu.Lock()
+					failed, why = failed+1, err
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return failed, why
 }
 
 // once sends a request and takes the whole answer: what is made is 201, all else 200.
