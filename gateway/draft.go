@@ -144,7 +144,7 @@ func named(r DeliveredResource, added Labels) ([]byte, error) {
 	head := `{"resourceType":"` + string(r.Type) + `"`
 	rest, ok := bytes.CutPrefix(r.Body, []byte(head))
 	if !ok {
-		return nil, Failed("gateway.draft", Internal, errHead)
+		return nil, Failed("gateway.draft", Invalid, errHead)
 	}
 	const perCode = len(`{"system":"","code":"uklassifisert"},`) + len(LabelSystem)
 	codes := added.Codes()

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"bytes"
 	"io"
 	"net"
 	"net/url"
@@ -17,11 +18,17 @@ import (
 )
 
 // cutter stands between the store and the server, and can lose an answer: what the server says next
-// is thrown away and the connection closed.
+// is thrown away and the connection closed. Or it stops the server after the next answer: instead of being ready for more, it
+// ends the connection (PostgreSQL, protocol-message-formats).
 type cutter struct {
-	dir string
-	cut atomic.Bool
+	dir       string
+	cut, stop atomic.Bool
 }
+
+const (
+	readyForQuery = "Z\x00\x00\x00\x05I"
+	stopped       = "SFATAL\x00VFATAL\x00C57P01\x00Mterminating connection due to administrator command\x00\x00"
+)
 
 func newCutter(t *testing.T, dsn string) *cutter {
 	t.Helper()
@@ -67,7 +74,14 @@ func (c *cutter) answer(client, server net.Conn) {
 		if err != nil || c.cut.CompareAndSwap(true, false) {
 			return
 		}
-		if _, err := client.Write(b[:n]); err != nil {
+		said := b[:n]
+		performed := said[0] != '1' // ParseComplete: it was only prepared
+		end := performed && bytes.HasSuffix(said, []byte(readyForQuery)) && c.stop.CompareAndSwap(true, false)
+		if end {
+			said = append(said[:n-len(readyForQuery)], 'E', 0, 0, 0, byte(4+len(stopped)))
+			said = append(said, stopped...)
+		}
+		if _, err := client.Write(said); err != nil || end {
 			return
 		}
 	}
@@ -146,4 +160,56 @@ func TestCancelledWaitForStandbyIsUnknown(t *testing.T) {
 		t.Errorf("the doubt stays with the connection: %v", err)
 	}
 	noticed(nil, &pgconn.Notice{Routine: "other"}) // looks at no connection
+}
+
+// A server that is told to stop while it commits says so after it has: nobody knows by that what was kept.
+func TestStoppedCommitIsUnknown(t *testing.T) {
+	b := newBench(t)
+	var c *cutter
+	b.Store = openWith(t, func(config *Config) {
+		c = newCutter(t, config.DSN)
+		config.DSN, config.MaxConns = c.through(t, config.DSN), 1
+	})
+	for name, write := range map[string]func(*Tx) error{
+		"with the commit": func(t *Tx) error {
+			t.tx.later("test", writeTurnSQL, []byte("with the commit"), 1)
+			return nil
+		},
+		"before the commit": func(t *Tx) error {
+			_, err := t.tx.Exec(b.ctx, writeTurnSQL, []byte("before the commit"), 1)
+			return err
+		},
+	} {
+		err := b.tx(func(t *Tx) error {
+			err := write(t)
+			c.stop.Store(true)
+			return err
+		})
+		b.wants(err, gateway.Unavailable)
+		if !strings.Contains(err.Error(), "not known") {
+			t.Errorf("%s: the error does not tell that the outcome is open: %v", name, err)
+		}
+		if n := b.one(`select count(*) from message_turn where key = $1`, []byte(name)); n != 1 {
+			t.Errorf("%s: %d rows: the transaction was committed", name, n)
+		}
+	}
+	d := b.draft("100", ref("Goal", "stopped"), "", gateway.Plan)
+	c.stop.Store(true)
+	_, err := b.create(b.ctx, own("100"), d, b.entry("100", d))
+	b.wants(err, gateway.Unavailable)
+	if n := b.one(`select count(*) from resource where id = 'stopped'`); n != 1 || !strings.Contains(err.Error(), "not known") {
+		t.Errorf("%d rows, told by %v", n, err)
+	}
+}
+
+// What cannot be sent has no outcome to be unsure of.
+func TestWhatCannotBeSentIsNotInDoubt(t *testing.T) {
+	b := newBench(t)
+	err := b.tx(func(t *Tx) error {
+		t.tx.later("test", writeTurnSQL, []byte("never"), "no number")
+		return nil
+	})
+	if err == nil || strings.Contains(err.Error(), "not known") {
+		t.Errorf("an argument that cannot be sent: %v", err)
+	}
 }

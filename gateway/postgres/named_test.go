@@ -17,10 +17,17 @@ import (
 
 // spoken is each statement once that went through a connection, those of batches included.
 type spoken struct {
-	mu    sync.Mutex
-	seen  map[string]bool
-	trips atomic.Int64 // questions, those of a batch as one
+	mu       sync.Mutex
+	seen     map[string]bool
+	trips    atomic.Int64 // questions, those of a batch as one
+	prepared atomic.Int64
 }
+
+func (s *spoken) TracePrepareStart(ctx context.Context, _ *pgx.Conn, _ pgx.TracePrepareStartData) context.Context {
+	s.prepared.Add(1)
+	return ctx
+}
+func (s *spoken) TracePrepareEnd(context.Context, *pgx.Conn, pgx.TracePrepareEndData) {}
 
 func (s *spoken) add(sql string) {
 	s.mu.Lock()

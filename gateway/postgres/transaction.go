@@ -106,21 +106,28 @@ func (s *Store) transact(ctx context.Context, op string, fn func(*Tx) error) err
 	})
 }
 
-// commit ends a transaction for good, or tells that nobody knows. An error that the server gave
+// commit ends a transaction for good, or tells that nobody knows. An error by which the server refused something
 // means that nothing was kept; any other means that the answer was lost.
 func (s *Store) commit(ctx context.Context, op string, conn *pgx.Conn, end func(context.Context) error) error {
 	err := end(ctx)
-	var server *pgconn.PgError
+	var unsent pgx.ErrPreprocessingBatch
 	switch {
 	case err == nil && doubted(conn):
 		return unsure(op, errStandby)
 	case err == nil:
 		return nil
-	case errors.As(err, &server), errors.Is(err, pgx.ErrTxCommitRollback):
+	case refused(err), errors.Is(err, pgx.ErrTxCommitRollback), errors.As(err, &unsent), pgconn.SafeToRetry(err):
 		return failure(op, err)
 	default:
 		return unsure(op, err)
 	}
+}
+
+// refused tells whether the server has ended the transaction for what was asked. A server that ends the connection (FATAL)
+// may have committed before: it is told to stop while the commit is under way, and says so after it.
+func refused(err error) bool {
+	var server *pgconn.PgError
+	return errors.As(err, &server) && server.SeverityUnlocalized == "ERROR"
 }
 
 // repeat runs an attempt again for as long as others got in its way.
@@ -175,11 +182,10 @@ func (s *Store) single(ctx context.Context, op string, run func(*pgx.Conn) error
 	defer conn.Release()
 	forgetDoubt(conn.Conn())
 	err = run(conn.Conn())
-	var server *pgconn.PgError
 	switch {
 	case err == nil && doubted(conn.Conn()):
 		return unsure(op, errStandby)
-	case err == nil, errors.As(err, &server), errors.Is(err, pgx.ErrNoRows), pgconn.SafeToRetry(err):
+	case err == nil, refused(err), errors.Is(err, pgx.ErrNoRows), pgconn.SafeToRetry(err):
 		return failure(op, err)
 	default:
 		return unsure(op, err)

@@ -86,9 +86,10 @@ func (w *writing) run(ctx context.Context, more *pgx.Batch) error {
 	return w.note(results.Close())
 }
 
-// note keeps an error after which nothing more may be asked: a row that is not there is none.
+// note keeps an error after which nothing more may be asked: a row that is asked for and not there is none.
 func (w *writing) note(err error) error {
-	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+	var later *laterError
+	if err != nil && (!errors.Is(err, pgx.ErrNoRows) || errors.As(err, &later)) {
 		w.failed = err
 	}
 	return err
@@ -144,9 +145,21 @@ func (w *writing) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 		return w.conn.QueryRow(ctx, sql, args...)
 	}
 	return deferredRow(func(dest []any) error {
-		var b pgx.Batch
-		b.Queue(sql, args...).QueryRow(func(row pgx.Row) error { return row.Scan(dest...) })
-		return w.run(ctx, &b)
+		var (
+			b    pgx.Batch
+			none error // is no error of the batch, which would have its statements prepared anew
+		)
+		b.Queue(sql, args...).QueryRow(func(row pgx.Row) error {
+			err := row.Scan(dest...)
+			if errors.Is(err, pgx.ErrNoRows) {
+				none, err = err, nil
+			}
+			return err
+		})
+		if err := w.run(ctx, &b); err != nil {
+			return err
+		}
+		return none
 	})
 }
 

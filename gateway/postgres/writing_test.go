@@ -214,18 +214,40 @@ func TestGivenUpIsNotCommitted(t *testing.T) {
 	}
 }
 
-// A row that is not there ends no transaction.
+// A row that is asked for and not there ends no transaction, and costs no more than one that is; one that is missed by what
+// was to be looked at later does end it.
 func TestNoRowIsNoFailure(t *testing.T) {
+	heard := &spoken{seen: map[string]bool{}}
 	b := newBench(t)
-	var turn int64
-	if err := b.tx(func(t *Tx) error {
-		t.tx.later("test", writeTurnSQL, []byte("kept"), 1)
+	b.Store = openWith(t, func(c *Config) { c.Tracer, c.MaxConns = heard, 1 })
+	absent := func(t *Tx) error {
+		var turn int64
+		t.tx.later("test", writeTurnSQL+` on conflict do nothing`, []byte("kept"), 1)
 		if err := t.tx.QueryRow(b.ctx, readTurnsSQL, bytesOf([]string{"none"})).Scan(&turn); !errors.Is(err, pgx.ErrNoRows) {
 			b.Errorf("no row gives %v", err)
 		}
 		return nil
-	}); err != nil || !slices.Equal(b.turns("kept"), []int64{1}) {
+	}
+	if err := b.tx(absent); err != nil || !slices.Equal(b.turns("kept"), []int64{1}) {
 		t.Errorf("kept %v: %v", b.turns("kept"), err)
+	}
+	heard.prepared.Store(0)
+	if err := b.tx(absent); err != nil || heard.prepared.Load() != 0 {
+		t.Errorf("%d statements were prepared anew: %v", heard.prepared.Load(), err)
+	}
+	err := b.tx(func(t *Tx) error {
+		var more pgx.Batch
+		more.Queue(`select turn from message_turn where key = 'none'`).QueryRow(func(row pgx.Row) error {
+			var turn int64
+			return row.Scan(&turn)
+		})
+		t.tx.later("test", writeTurnSQL, []byte("missed"), 1)
+		t.tx.laterAll("test", &more)
+		_, _ = t.tx.Exec(b.ctx, `select 1`) // nobody listens
+		return nil
+	})
+	if kept := b.turns("missed"); err == nil || len(kept) != 0 {
+		t.Errorf("%d rows are kept, %v", len(kept), err)
 	}
 }
 
