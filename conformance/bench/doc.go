@@ -20,7 +20,8 @@
 // whose messages fill every element that there is (92 resources of one utskrivningsrapport), which none does in practice. That
 // is thirteen times every medical message of the country, spread over day and night, and more than twice all of them in
 // working hours. On one day machines of this size gave 122 to 164, by their speed at the hour: the 150 a second that are aimed
-// at are reached at some hours, and not at others. The messages that only tell of something, BenchmarkMessages/short, come to 173 at the least.
+// at are reached at some hours, and not at others. The messages that only tell of something, BenchmarkMessages/short, come to
+// 173 at the least.
 package bench
 
 // MeasuredMessages is the least that BenchmarkMessages/stay gave at 8 clients when it was last run by itself on a 2-core machine.

@@ -98,13 +98,19 @@ func (c *cutter) through(t *testing.T, dsn string) string {
 	return "postgres:///" + config.Database + "?" + q.Encode()
 }
 
-func TestLostCommitIsUnknownNotDone(t *testing.T) {
+// newCutBench is a bench whose one connection goes by way of a cutter.
+func newCutBench(t *testing.T) (*bench, *cutter) {
 	b := newBench(t)
 	var c *cutter
 	b.Store = openWith(t, func(config *Config) {
 		c = newCutter(t, config.DSN)
 		config.DSN, config.MaxConns = c.through(t, config.DSN), 1
 	})
+	return b, c
+}
+
+func TestLostCommitIsUnknownNotDone(t *testing.T) {
+	b, c := newCutBench(t)
 	b.make(b.draft("100", ref("Goal", "first"), "", gateway.Plan)) // the statement is known to the connection
 	d := b.draft("100", ref("Goal", "lost"), "", gateway.Plan)
 	e := b.entry("100", d)
@@ -164,12 +170,7 @@ func TestCancelledWaitForStandbyIsUnknown(t *testing.T) {
 
 // A server that is told to stop while it commits says so after it has: nobody knows by that what was kept.
 func TestStoppedCommitIsUnknown(t *testing.T) {
-	b := newBench(t)
-	var c *cutter
-	b.Store = openWith(t, func(config *Config) {
-		c = newCutter(t, config.DSN)
-		config.DSN, config.MaxConns = c.through(t, config.DSN), 1
-	})
+	b, c := newCutBench(t)
 	for name, write := range map[string]func(*Tx) error{
 		"with the commit": func(t *Tx) error {
 			t.tx.later("test", writeTurnSQL, []byte("with the commit"), 1)
