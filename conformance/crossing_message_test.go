@@ -281,6 +281,14 @@ func (m *crossingMessage) to(copied, person int, msgID, nin, from, to string) st
 			}
 			inst.SelectElement("Name").SetText(side + " i prøven")
 			inst.SelectElement("Id").SetText(id)
+			if id == to && m.named {
+				person := inst.CreateElement("HCPerson")
+				person.CreateElement("Name").SetText("Jon Berg")
+				person.CreateElement("Id").SetText(receiverHPR)
+				kind := person.CreateElement("TypeId")
+				kind.CreateAttr("V", "HPR")
+				kind.CreateAttr("DN", "HPR-nummer")
+			}
 		}
 	}
 	for _, e := range all(doc.Root()) {
