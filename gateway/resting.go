@@ -274,7 +274,7 @@ func (g *Gateway) retell(ctx context.Context, tx Tx, was, now Record) error {
 			}
 		}
 		if len(stored) == 0 && (said || says) { // whoever stores such a Consent meanwhile must see this
-			if err := tx.Raise(ctx, person); err != nil {
+			if err := tx.Rouse(ctx, person); err != nil {
 				return err
 			}
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sluse/sluse/gateway"
 	"github.com/sluse/sluse/gateway/exchange"
+	"github.com/sluse/sluse/gateway/fhir"
 )
 
 // TestNotFetchedInTime: each type has its own limit; sender and receiver are told at once, each by one Task, which ends when the message
@@ -35,12 +36,20 @@ func TestNotFetchedInTime(t *testing.T) {
 	w.duty(hospice, "message-not-fetched", "requested")
 }
 
-// TestWithheldIsToldAtOnce: what is withheld after its positive AppRec is told to both at once, when the samtykke is withdrawn and when it
-// ends; the receiver is told neither of whom nor from whom.
+// TestWithheldIsToldAtOnce: what is withheld after its positive AppRec is told to both at once, when the samtykke is withdrawn, when she
+// objects beside it and when it ends; the receiver is told neither of whom nor from whom.
 func TestWithheldIsToldAtOnce(t *testing.T) {
-	for name, end := range map[string]func(w *world, again func(status, until string)){
-		"withdrawn": func(w *world, again func(status, until string)) { again("inactive", "2026-12-31") },
-		"ended": func(w *world, again func(status, until string)) {
+	for name, end := range map[string]func(w *world, p fhir.Reference, again func(status, until string)){
+		"withdrawn": func(_ *world, _ fhir.Reference, again func(status, until string)) { again("inactive", "2026-12-31") },
+		"objected": func(w *world, p fhir.Reference, _ func(status, until string)) {
+			w.create(person(bydel), "Consent", strings.NewReplacer(`"HPL22"`, `"PBRL53"`, `"type":"permit"`, `"type":"deny"`).
+				Replace(consentBody("active", p, "fastlege", "bydel", clinical...)))
+		},
+		"denied in part": func(w *world, p fhir.Reference, _ func(status, until string)) {
+			w.create(person(bydel), "Consent", strings.Replace(consentBody("active", p, "fastlege", "bydel", clinical...), `"type":"permit",`,
+				`"type":"permit","provision":[{"type":"deny","securityLabel":[{"system":"`+gateway.LabelSystem+`","code":"samarbeid"}]}],`, 1))
+		},
+		"ended": func(w *world, _ fhir.Reference, again func(status, until string)) {
 			again("active", "2026-03-20")
 			w.once()
 			w.duty(gp, "message-withheld")
@@ -53,7 +62,7 @@ func TestWithheldIsToldAtOnce(t *testing.T) {
 			k := w.create(person(bydel), "Consent", consentBody("active", p, "fastlege", "bydel", clinical...))
 			w.send(gp, document(t, "medisinske-opplysninger"))
 			w.once()
-			end(w, func(status, until string) {
+			end(w, p, func(status, until string) {
 				body := strings.Replace(consentBody(status, p, "fastlege", "bydel", clinical...), `"end":"2026-12-31"`, `"end":"`+until+`"`, 1)
 				w.update(person(bydel), k, withID(body, k))
 			})

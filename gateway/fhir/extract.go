@@ -2,6 +2,7 @@ package fhir
 
 import (
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -66,10 +67,18 @@ func Index(r *Resource) []IndexValue {
 	if plan == nil {
 		return nil
 	}
-	x := extractor{out: make([]IndexValue, 0, 48)}
+	room := indexRoom.Get().(*[]IndexValue) //nolint:forcetypeassert // nothing else is put there
+	x := extractor{out: *room}
 	x.visit(r.root, plan)
-	return x.out
+	values := append(make([]IndexValue, 0, len(x.out)), x.out...)
+	clear(x.out)
+	*room = x.out[:0]
+	indexRoom.Put(room)
+	return values
 }
+
+// indexRoom is where values are gathered until it is known how many they are.
+var indexRoom = sync.Pool{New: func() any { room := make([]IndexValue, 0, 48); return &room }}
 
 // IndexAt is Index for the server at base: an absolute URL of its own is the relative reference.
 func IndexAt(base string, r *Resource) []IndexValue {

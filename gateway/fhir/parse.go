@@ -2,6 +2,7 @@ package fhir
 
 import (
 	"strings"
+	"sync"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -101,13 +102,33 @@ func scan(body []byte, limits Limits) (*Value, error) {
 	s.slab = make([]Value, 0, min(estimate, 4096))
 	s.pairs = make([]Member, 0, min(estimate, 4096))
 	s.refs = make([]*Value, 0, min(estimate/8+4, 1024))
-	s.stack = make([]*Value, 0, 16)
-	s.fields = make([]Member, 0, 64)
+	room := scanRooms.Get().(*scanRoom) //nolint:forcetypeassert // nothing else is put there
+	s.stack, s.fields = room.stack, room.fields
 	root, ok := s.document()
 	if !ok || len(s.issues) > 0 {
 		return nil, &Error{Issues: s.issues}
 	}
+	room.take(s)
 	return root, nil
+}
+
+// scanRoom is where members and items stand until the object or array that they are of has been read.
+type scanRoom struct {
+	stack  []*Value
+	fields []Member
+}
+
+var scanRooms = sync.Pool{New: func() any { return &scanRoom{make([]*Value, 0, 16), make([]Member, 0, 64)} }}
+
+// take takes the room of a document that has been read back, with nothing of it left there.
+func (r *scanRoom) take(s *scanner) {
+	if cap(s.fields) > 4096 || cap(s.stack) > 4096 {
+		return
+	}
+	clear(s.fields[:cap(s.fields)])
+	clear(s.stack[:cap(s.stack)])
+	r.stack, r.fields = s.stack[:0], s.fields[:0]
+	scanRooms.Put(r)
 }
 
 // invalidUTF8 gives the offset of the first byte that is not part of valid UTF-8.

@@ -146,3 +146,8 @@ func (v *view) Bearings(ctx context.Context, person gateway.PersonID) ([]gateway
 func (t *Tx) Raise(ctx context.Context, person gateway.PersonID) error {
 	return t.raise(ctx, "postgres.raise", person)
 }
+
+// Rouse raises the person's epoch, and has nothing looked at.
+func (t *Tx) Rouse(ctx context.Context, person gateway.PersonID) error {
+	return t.widen(ctx, "postgres.rouse", person)
+}

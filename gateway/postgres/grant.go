@@ -89,6 +89,9 @@ func (t *Tx) PutGrants(ctx context.Context, person gateway.PersonID, consent fhi
 	if err := t.tx.run(ctx, &b); err != nil {
 		return failure(op, err)
 	}
+	if was <= 0 && !slices.ContainsFunc(grants, func(g gateway.Grant) bool { return g.Effect != gateway.Allow }) {
+		return t.widen(ctx, op, person)
+	}
 	return t.raise(ctx, op, was, person)
 }
 
@@ -105,16 +108,29 @@ func queueGrant(b *pgx.Batch, person gateway.PersonID, consent fhir.Reference, g
 		members(g.Custodians), members(g.Recipients), members(g.Roles), members(g.Purposes), members(g.Actions), members(g.Types), items, orNull(g.Trust))
 }
 
-// raise raises the epochs of the persons and writes anew the grants that lie beside them.
+// raise raises the epochs of the persons, and what lies unfetched about them is looked at.
 func (t *Tx) raise(ctx context.Context, op string, persons ...gateway.PersonID) error {
-	var ids []int64
+	if err := t.widen(ctx, op, persons...); err != nil {
+		return err
+	}
+	t.tx.later(op, lookNowSQL, distinct(persons), t.store.clock())
+	return nil
+}
+
+func distinct(persons []gateway.PersonID) (ids []int64) {
 	for _, p := range persons {
 		if p > 0 && !slices.Contains(ids, int64(p)) {
 			ids = append(ids, int64(p))
 		}
 	}
+	return ids
+}
+
+// widen raises the epochs of the persons and writes anew the grants that lie beside them, when whoever might fetch
+// something about them before still may.
+func (t *Tx) widen(ctx context.Context, op string, persons ...gateway.PersonID) error {
+	ids := distinct(persons)
 	t.tx.later(op, raiseSQL, ids)
-	t.tx.later(op, lookNowSQL, ids, t.store.clock())
 	for _, id := range ids {
 		rows, err := t.tx.Query(ctx, storedGrantsSQL, id)
 		if err != nil {

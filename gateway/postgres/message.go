@@ -70,12 +70,20 @@ func values(op string, m gateway.Message, person gateway.PersonID, content *gate
 }
 
 // packContent writes what a message consists of: no statement looks into it, and its JSON is longer than the message.
+// The report is JSON already, and much of it: it is put in as it is, before the rest.
 func packContent(op string, c gateway.Content) ([]byte, error) {
-	text, err := json.Marshal(c)
+	report := c.Report
+	c.Report = nil
+	rest, err := json.Marshal(c)
 	if err != nil {
 		return nil, gateway.Failed(op, gateway.Internal, err)
 	}
-	return compress(text), nil
+	if len(report) == 0 {
+		return compress(rest), nil
+	}
+	text := make([]byte, 0, len(`{"Report":`)+len(report)+len(rest))
+	text = append(append(append(text, `{"Report":`...), report...), ',')
+	return compress(append(text, rest[1:]...)), nil
 }
 
 // unpackContent reads packContent, and the bare JSON of messages from before it was packed.

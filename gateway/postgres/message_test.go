@@ -12,10 +12,19 @@ import (
 // an error, never less than there was.
 func TestContentOfMessage(t *testing.T) {
 	t.Parallel()
-	want := gateway.Content{
+	plain := gateway.Content{
 		Resources: []gateway.ContentResource{{Record: ref("CarePlan", "100-plan"), Section: "Innhold/Tiltak", Whole: true}},
 		Reason:    gateway.ConsentMissing,
 	}
+	reported := plain
+	reported.Report = json.RawMessage(`{"Leaves":[{"Path":"Innhold/Tiltak","Fate":"mapped"}]}`)
+	for _, want := range []gateway.Content{plain, reported} {
+		readAsWritten(t, want)
+	}
+}
+
+func readAsWritten(t *testing.T, want gateway.Content) {
+	t.Helper()
 	packed, err := packContent("test", want)
 	if err != nil {
 		t.Fatal(err)
