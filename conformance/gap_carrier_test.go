@@ -140,6 +140,7 @@ func (r *carrierRun) kill(i int) {
 	r.waits(i)
 	if g.committed {
 		_ = r.carrier.Process.Signal(syscall.SIGSTOP)
+		r.until("the carrier does not stop", func() bool { return still(r.carrier.Process.Pid) })
 		r.sql("select pg_advisory_unlock($1, $2)", gapLock, i)
 		r.until("no commit at "+g.name, func() bool { return r.backend(i) == "idle" })
 	}

@@ -303,6 +303,7 @@ func (r *gapRun) die(cycle int) {
 		}
 		if !frozen {
 			_ = r.s.cmd.Process.Signal(syscall.SIGSTOP)
+			r.until("the gateway does not stop", func() bool { return still(r.s.cmd.Process.Pid) })
 			frozen = true
 		}
 		r.sql("select pg_advisory_unlock($1, $2)", gapLock, i)
@@ -317,6 +318,25 @@ func (r *gapRun) die(cycle int) {
 	}
 	r.s.kill()
 	_ = r.db.Close(r.t.Context())
+}
+
+// still tells whether each thread of a process stands still: a signal is sent before it has been heard.
+func still(pid int) bool {
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+	if err != nil || len(threads) == 0 {
+		return false
+	}
+	for _, path := range threads {
+		stat, err := os.ReadFile(path)
+		if err != nil {
+			return false
+		}
+		_, rest, _ := strings.Cut(string(stat), ") ") // behind the name of the program
+		if !strings.HasPrefix(rest, "T") {
+			return false
+		}
+	}
+	return true
 }
 
 // errand prepares what is to be interrupted in the gap. Each gap has a person of its own: messages about one follow

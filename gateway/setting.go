@@ -80,8 +80,8 @@ type Confirmations interface {
 	ConsentsBy(ctx context.Context, person PersonID, registrar HERID) ([]StoredConsent, error)
 	// Raise raises the person's epoch: what a decision about her rests on has changed.
 	Raise(ctx context.Context, person PersonID) error
-	// Rouse raises the person's epoch though nothing that a decision about her rests on has changed: whoever stores a
-	// Consent of hers meanwhile begins again, and sees what is written.
+	// Rouse raises the person's epoch though her Consents mean what they meant: whoever stores one meanwhile begins
+	// again, and sees what is written.
 	Rouse(ctx context.Context, person PersonID) error
 }
 

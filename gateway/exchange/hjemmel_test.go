@@ -97,7 +97,7 @@ func TestHjemmel(t *testing.T) {
 }
 
 // TestHjemmelIsReadOnlyWhileItHolds: what came by a message and was not fetched is no longer read when the basis
-// is switched off, by a reader whose decisions are remembered.
+// is switched off, by a reader whose decisions are remembered; and both are told at once that it will not come.
 func TestHjemmelIsReadOnlyWhileItHolds(t *testing.T) {
 	w, _ := hospital(t, "Meldingsmottak")
 	must(t, w.turn(controller(hospice), logistics, true, "Vedtak 2026/14"))
@@ -106,6 +106,9 @@ func TestHjemmelIsReadOnlyWhileItHolds(t *testing.T) {
 	if strings.Contains(w.searchAll(person(bydel)), admission) {
 		t.Error("switched off and never fetched, and it is read")
 	}
+	w.once()
+	w.duty(hospice, "message-withheld", "requested")
+	w.duty(bydel, "message-withheld", "requested")
 	must(t, w.turn(controller(hospice), logistics, true, "Ny avtale"))
 	if !strings.Contains(w.searchAll(person(bydel)), admission) {
 		t.Error("switched on again, and it is not read")

@@ -82,6 +82,43 @@ func TestWithheldIsToldAtOnce(t *testing.T) {
 	}
 }
 
+// TestWithheldWithItsRecord: who writes a record that lies unfetched in a message, so that the message may not be fetched any more, and its
+// receiver are told at once too; a version that changes nothing of that is told to nobody.
+func TestWithheldWithItsRecord(t *testing.T) {
+	for name, c := range map[string]struct {
+		write func(w *world, r fhir.Reference, body string)
+		told  []string
+	}{
+		"deleted": {func(w *world, r fhir.Reference, _ string) {
+			_, err := w.gateway.Do(context.Background(), person(gp), gateway.Interaction{Code: gateway.Delete, Target: r})
+			must(t, err)
+		}, []string{"requested"}},
+		"labelled": {func(w *world, r fhir.Reference, body string) {
+			w.update(person(gp), r, strings.Replace(body, `"security":[`, `"security":[{"system":"`+gateway.LabelSystem+`","code":"smitte"},`, 1))
+		}, []string{"requested"}},
+		"written again": {func(w *world, r fhir.Reference, body string) { w.update(person(gp), r, body) }, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.create(person(bydel), "Consent", consentBody("active", w.patient(bydel), "fastlege", "bydel", (gateway.AllLabels&^gateway.Smitte).Codes()...))
+			w.patient(gp)
+			w.partly(gp, divisible(t), "nei")
+			w.once()
+			w.duty(gp, "message-withheld")
+			found := w.entries(gp, "Condition", gateway.Subject{})
+			if len(found) == 0 {
+				t.Fatal("no Condition came with the message")
+			}
+			body := found[0].Get("resource")
+			c.write(w, fhir.Reference{Type: "Condition", ID: fhir.ID(body.Get("id").Text())}, string(body.Raw()))
+			w.once()
+			w.once()
+			w.duty(gp, "message-withheld", c.told...)
+			w.duty(bydel, "message-withheld", c.told...)
+		})
+	}
+}
+
 // TestAppRecMissingAndLate: the Task on a missing AppRec ends when it comes.
 func TestAppRecMissingAndLate(t *testing.T) {
 	w, p := sending(t, clinical...)

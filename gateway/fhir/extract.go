@@ -71,9 +71,10 @@ func Index(r *Resource) []IndexValue {
 	x := extractor{out: *room}
 	x.visit(r.root, plan)
 	values := append(make([]IndexValue, 0, len(x.out)), x.out...)
-	clear(x.out)
-	*room = x.out[:0]
-	indexRoom.Put(room)
+	if clear(x.out); cap(x.out) <= 1024 {
+		*room = x.out[:0]
+		indexRoom.Put(room)
+	}
 	return values
 }
 

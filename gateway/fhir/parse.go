@@ -122,7 +122,7 @@ var scanRooms = sync.Pool{New: func() any { return &scanRoom{make([]*Value, 0, 1
 
 // take takes the room of a document that has been read back, with nothing of it left there.
 func (r *scanRoom) take(s *scanner) {
-	if cap(s.fields) > 4096 || cap(s.stack) > 4096 {
+	if cap(s.fields) > 1024 || cap(s.stack) > 1024 {
 		return
 	}
 	clear(s.fields[:cap(s.fields)])

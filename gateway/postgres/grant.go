@@ -40,6 +40,12 @@ on conflict (person) do update set epoch = epoch.epoch + 1`
 	lookNowSQL = `update mailbox set look_at = $2
 where person = any($1::bigint[]) and fetched_at is null and not reminded and fetch_by is not null and look_at > $2`
 
+	// lookAtRecordSQL lets what lies unfetched with the record be looked at: a message goes with its records as they are
+	// now, and not without one.
+	lookAtRecordSQL = `update mailbox set look_at = $3
+where message = any(array(select r.message from message_record r where r.type = $1 and r.id = $2))
+  and fetched_at is null and not reminded and fetch_by is not null and look_at > $3`
+
 	// keepEpochSQL writes what a decision looks at beside the person's grants as well (migration 0007).
 	keepEpochSQL = `update epoch set grants = $2, withheld = $3,
   shield = coalesce((select max(s.grade) from shield s where s.person = $1), 0),
@@ -110,11 +116,17 @@ func queueGrant(b *pgx.Batch, person gateway.PersonID, consent fhir.Reference, g
 
 // raise raises the epochs of the persons, and what lies unfetched about them is looked at.
 func (t *Tx) raise(ctx context.Context, op string, persons ...gateway.PersonID) error {
-	if err := t.widen(ctx, op, persons...); err != nil {
-		return err
-	}
-	t.tx.later(op, lookNowSQL, distinct(persons), t.store.clock())
-	return nil
+	ids := distinct(persons)
+	t.tx.later(op, raiseSQL, ids)
+	t.tx.later(op, lookNowSQL, ids, t.store.clock())
+	return t.rewrite(ctx, op, ids)
+}
+
+// widen is raise when whoever might fetch something about the persons before still may.
+func (t *Tx) widen(ctx context.Context, op string, persons ...gateway.PersonID) error {
+	ids := distinct(persons)
+	t.tx.later(op, raiseSQL, ids)
+	return t.rewrite(ctx, op, ids)
 }
 
 func distinct(persons []gateway.PersonID) (ids []int64) {
@@ -126,11 +138,8 @@ func distinct(persons []gateway.PersonID) (ids []int64) {
 	return ids
 }
 
-// widen raises the epochs of the persons and writes anew the grants that lie beside them, when whoever might fetch
-// something about them before still may.
-func (t *Tx) widen(ctx context.Context, op string, persons ...gateway.PersonID) error {
-	ids := distinct(persons)
-	t.tx.later(op, raiseSQL, ids)
+// rewrite writes anew the grants that lie beside the epochs.
+func (t *Tx) rewrite(ctx context.Context, op string, ids []int64) error {
 	for _, id := range ids {
 		rows, err := t.tx.Query(ctx, storedGrantsSQL, id)
 		if err != nil {

@@ -14,6 +14,10 @@ var (
 )
 
 const (
+	// lookAtSentSQL lets what a party has sent and what lies unfetched be looked at.
+	lookAtSentSQL = `update mailbox b set look_at = $2 from message m
+where m.id = b.message and m.party = $1 and b.fetched_at is null and not b.reminded and b.fetch_by is not null and b.look_at > $2`
+
 	switchSQL = `insert into hjemmel (id, party, version, active, decider, reason, at)
 select $1, $2, coalesce(max(h.version), 0) + 1, $3, $4, $5, $6 from hjemmel h where h.id = $1 and h.party = $2
 returning version`
@@ -31,6 +35,9 @@ func (t *Tx) SwitchHjemmel(ctx context.Context, s gateway.HjemmelSwitch) (versio
 	err = t.tx.QueryRow(ctx, switchSQL, string(s.Hjemmel), string(s.Party), s.On, s.By, s.Reason, s.At).Scan(&version)
 	if err != nil {
 		return 0, failure(op, err)
+	}
+	if !s.On {
+		t.tx.later(op, lookAtSentSQL, string(s.Party), t.store.clock())
 	}
 	return version, nil
 }

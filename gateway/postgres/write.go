@@ -237,6 +237,9 @@ func (t *Tx) put(ctx context.Context, scope gateway.Scope, d gateway.Draft) (gat
 		who := whoSQL(&draft, custodian, " for share", &args)
 		r, err = t.replace(ctx, op, &draft, who, custodian, &args)
 	}
+	if err == nil && d.Previous != "" {
+		t.tx.later(op, lookAtRecordSQL, string(d.Reference.Type), string(d.Reference.ID), t.store.clock())
+	}
 	if err != nil || address == nil {
 		return r, err
 	}
