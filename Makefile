@@ -10,7 +10,7 @@ LINT_VERSION := v2.15.0
 LINT := .bin/golangci-lint-$(LINT_VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-reference lint bench soak sabotage postgres broker browser clients
+.PHONY: help demo test test-reference lint bench soak sabotage postgres broker browser clients xmllint
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,7 +23,7 @@ test: postgres clients ## vet, then every test that needs nothing outside the re
 	$(GO) vet ./...
 	$(GO) test -timeout 30m ./...
 
-test-reference: postgres ## the tests that read the reference data (SLUSE_REFERENCE)
+test-reference: postgres xmllint ## the tests that read the reference data (SLUSE_REFERENCE)
 	@test -d "$(SLUSE_REFERENCE)" || { echo "test-reference: no directory $(SLUSE_REFERENCE): set SLUSE_REFERENCE" >&2; exit 1; }
 	.ci/tagged reference -timeout 30m
 
@@ -48,6 +48,9 @@ broker:
 
 browser:
 	@deploy/ensure-browser
+
+xmllint:
+	@deploy/ensure-xmllint
 
 clients:
 	@deploy/ensure-clients

@@ -1,5 +1,0 @@
-//go:build soak
-
-package mapping
-
-const generatedMessages = 10_000
