@@ -142,9 +142,12 @@ func (w *bypassWorld) enroll(s int) {
 	bydel := w.parties["bydel-sagene"]
 	p := bypassPerson{nin: syntheticNIN(s), patient: w.refOf(s, 0)}
 	w.versions[s] = make([][2]string, len(recordClasses))
+	task := classNamed("oppgave")
 	for c := range recordClasses {
 		for _, version := range []string{"o", "w"} {
-			w.write(s, c, p, version)
+			if c != task {
+				w.write(s, c, p, version)
+			}
 		}
 	}
 	w.parties["ous-tsb"].create(patient(p.nin))
@@ -162,7 +165,9 @@ func (w *bypassWorld) enroll(s int) {
 		bydel.must(http.StatusOK, http.MethodPost, "/fhir/"+w.refOf(s, classNamed(st.withheld))+"/$withhold", operands("code", "nektet", "reason", "samtalen er ikke holdt"))
 	}
 	w.persons[s] = p
-	w.write(s, classNamed("oppgave"), p, "w") // what subscribers hear of once the consents are there
+	for _, version := range []string{"o", "w"} { // once the consents are as they stay: subscribers are told while one holds
+		w.write(s, task, p, version)
+	}
 	document := admitted("post-"+markOf(s, classOfMail), bydel.herID, w.parties["ous-tsb"].herID, p.nin, markOf(s, classOfMail)+"w")
 	if a, err := bydel.postMessage(document); err != nil || a.status != http.StatusCreated {
 		w.t.Errorf("message of %s: %v, %d %s", st.name, err, a.status, a.body)
