@@ -47,7 +47,7 @@ const (
 	unfetchedReceiverText = "En melding ligger klar og er ikke hentet innen fristen. Hent meldingen."
 	fetchedText           = "Meldingen er hentet."
 	withheldTask          = "message-withheld"
-	withheldSenderText    = "En melding som var kvittert for, er holdt tilbake før den ble hentet: samtykke mangler nå."
+	withheldSenderText    = "En melding som var kvittert for, er holdt tilbake før den ble hentet: samtykket eller hjemmelen gjelder ikke lenger, eller opplysninger i den er endret eller slettet."
 	withheldReceiverText  = "En melding som lå klar til dere, er holdt tilbake før den ble hentet. Avsenderen er varslet."
 )
 

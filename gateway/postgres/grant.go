@@ -41,10 +41,12 @@ on conflict (person) do update set epoch = epoch.epoch + 1`
 where person = any($1::bigint[]) and fetched_at is null and not reminded and fetch_by is not null and look_at > $2`
 
 	// lookAtRecordSQL lets what lies unfetched with the record be looked at: a message goes with its records as they are
-	// now, and not without one.
-	lookAtRecordSQL = `update mailbox set look_at = $3
-where message = any(array(select r.message from message_record r where r.type = $1 and r.id = $2))
-  and fetched_at is null and not reminded and fetch_by is not null and look_at > $3`
+	// now, and not without one. What is to be looked at already may be looked at as it was this moment, and is written too.
+	lookAtRecordSQL = `update mailbox set look_at = $3 where key = any(array(
+  select b.key from message_record r cross join lateral (
+    select i.key from mailbox i
+    where i.message = r.message and i.fetched_at is null and not i.reminded and i.fetch_by is not null offset 0) b
+  where r.type = $1 and r.id = $2))`
 
 	// keepEpochSQL writes what a decision looks at beside the person's grants as well (migration 0007).
 	keepEpochSQL = `update epoch set grants = $2, withheld = $3,

@@ -16,7 +16,7 @@ var (
 const (
 	// lookAtSentSQL lets what a party has sent and what lies unfetched be looked at.
 	lookAtSentSQL = `update mailbox b set look_at = $2 from message m
-where m.id = b.message and m.party = $1 and b.fetched_at is null and not b.reminded and b.fetch_by is not null and b.look_at > $2`
+where m.id = b.message and m.party = $1 and b.fetched_at is null and not b.reminded and b.fetch_by is not null`
 
 	switchSQL = `insert into hjemmel (id, party, version, active, decider, reason, at)
 select $1, $2, coalesce(max(h.version), 0) + 1, $3, $4, $5, $6 from hjemmel h where h.id = $1 and h.party = $2
