@@ -119,6 +119,34 @@ func TestWithheldWithItsRecord(t *testing.T) {
 	}
 }
 
+// TestWithheldWhileItIsLookedAt: what a record is taken from while it is looked at, and seen as it was, is looked at again.
+func TestWithheldWhileItIsLookedAt(t *testing.T) {
+	w := agreed(t)
+	w.patient(gp)
+	w.partly(gp, document(t, "medisinske-opplysninger"), "")
+	w.once()
+	body := w.entries(gp, "Condition", gateway.Subject{})[0].Get("resource")
+	r := fhir.Reference{Type: "Condition", ID: fhir.ID(body.Get("id").Text())}
+	w.update(person(gp), r, string(body.Raw())) // it is due
+	deleted := make(chan error, 1)
+	ctx := context.Background()
+	must(t, w.store.Tx(ctx, func(tx gateway.Tx) error {
+		due, err := tx.Unfetched(ctx, w.clock(), 10)
+		if err != nil || len(due) != 1 {
+			t.Fatalf("%d entries are due: %v", len(due), err)
+		}
+		go func() {
+			_, err := w.gateway.Do(ctx, person(gp), gateway.Interaction{Code: gateway.Delete, Target: r})
+			deleted <- err
+		}()
+		time.Sleep(300 * time.Millisecond) // it comes to the entry, and waits
+		return tx.LookAgain(ctx, due[0].Key, due[0].FetchBy)
+	}))
+	must(t, <-deleted)
+	w.once()
+	w.duty(gp, "message-withheld", "requested")
+}
+
 // TestAppRecMissingAndLate: the Task on a missing AppRec ends when it comes.
 func TestAppRecMissingAndLate(t *testing.T) {
 	w, p := sending(t, clinical...)

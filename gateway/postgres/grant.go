@@ -41,7 +41,8 @@ on conflict (person) do update set epoch = epoch.epoch + 1`
 where person = any($1::bigint[]) and fetched_at is null and not reminded and fetch_by is not null and look_at > $2`
 
 	// lookAtRecordSQL lets what lies unfetched with the record be looked at: a message goes with its records as they are
-	// now, and not without one. What is to be looked at already may be looked at as it was this moment, and is written too.
+	// now, and not without one. One that is due already is written
+	// too: who looks at it this moment sees the record as it was.
 	lookAtRecordSQL = `update mailbox set look_at = $3 where key = any(array(
   select b.key from message_record r cross join lateral (
     select i.key from mailbox i
